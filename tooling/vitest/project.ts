@@ -1,26 +1,27 @@
 /**
- * Settings that every test project of the workspace shares: workspace packages resolve to their sources.
+ * Settings that every test project of the workspace shares: workspace packages resolve to their sources, checks are on.
  *
  * The condition `@outwrite/source` in the `exports` of our packages leads to `src/*.ts`, so tests need no build.
  */
+import { fileURLToPath } from 'node:url';
 import { defineProject, type UserWorkspaceConfig } from 'vitest/config';
 
 /** The name of the export condition that leads to TypeScript sources. */
-export const sourceCondition = '@outwrite/source';
+const sourceCondition = '@outwrite/source';
 
-/** Arguments for a child Node process that runs a TypeScript file of this workspace. */
-export const childNodeArguments: readonly string[] = [`--conditions=${sourceCondition}`, '--import', 'tsx'];
+const conditions = [sourceCondition, 'module', 'node', 'development|production'];
 
 /** The vitest project of the package in the current folder. */
 export function packageProject(name: string): UserWorkspaceConfig {
   return defineProject({
-    resolve: { conditions: [sourceCondition, 'module', 'node', 'development|production'] },
-    ssr: { resolve: { conditions: [sourceCondition, 'module', 'node', 'development|production'] } },
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
     test: {
       name,
       environment: 'node',
       pool: 'forks',
       include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
+      setupFiles: [fileURLToPath(new URL('./verification.ts', import.meta.url))],
       testTimeout: 60_000,
       hookTimeout: 60_000,
     },

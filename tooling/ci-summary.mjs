@@ -1,0 +1,35 @@
+/**
+ * Adds up what .ci/run has seen and prints `N passed, N failed` as the last line; exits with 1 if anything failed.
+ *
+ * A command that failed without a report, or with a report that counts no failure (a crash, an unhandled rejection),
+ * counts as one failure: a non-zero exit code never disappears in the sum. A run of no tests is a failure, too.
+ *
+ * Arguments: the tests' JSON report, exit code of the tests, the summary of `check`, exit code of `check`.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+
+const [testReportPath, testStatus, checkSummaryPath, checkStatus] = process.argv.slice(2);
+
+function readCounts(path, status, pick) {
+  const counts = existsSync(path) ? pick(JSON.parse(readFileSync(path, 'utf8'))) : { passed: 0, failed: 0, skipped: 0 };
+  const ranNothing = counts.passed + counts.failed === 0;
+  if ((Number(status) !== 0 || ranNothing) && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+const tests = readCounts(testReportPath, testStatus, (report) => ({
+  passed: report.numPassedTests,
+  // A file that cannot be loaded fails without any of its tests having run.
+  failed:
+    report.numFailedTests +
+    report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length,
+  skipped: report.numPendingTests + report.numTodoTests,
+}));
+const check = readCounts(checkSummaryPath, checkStatus, (summary) => ({ ...summary, skipped: 0 }));
+
+const passed = tests.passed + check.passed;
+const failed = tests.failed + check.failed;
+console.log(`tests: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`);
+console.log(`check: ${check.passed} passed, ${check.failed} failed`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
