@@ -49,6 +49,14 @@ export {
 } from './errors.ts';
 export { MemoryDevice, type MemoryDeviceOptions } from './memory-device.ts';
 export {
+  type DeviceCounters,
+  type KindCount,
+  MeteringDevice,
+  type MeteringOptions,
+  subtractCounters,
+  type TransferCount,
+} from './metering-device.ts';
+export {
   BLOCK_NUMBER_LIMIT,
   type BlockNumber,
   blockNumber,
@@ -59,4 +67,5 @@ export {
   isDeltaNumber,
   NIL_BLOCK,
 } from './numbers.ts';
+export { SharedFlush } from './shared-flush.ts';
 export { xxh32, xxh32Words } from './xxh32.ts';

@@ -87,7 +87,6 @@ export class MemoryDevice implements BlockDevice {
 
   flushSync(): void {
     this.#checkOpen();
-    if (this.readOnly) throw new ReadOnlyError('the device');
   }
 
   async flush(): Promise<void> {
