@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { hostFindings, runOnBareHost } from '../src/host-rules.ts';
+import { layerOrder, readPackages, readSourceFiles, type SourceFile } from '../src/workspace-files.ts';
+
+const cores = readPackages().filter((entry) => layerOrder.includes(entry.name));
+
+describe('core packages need no Node', () => {
+  for (const core of cores) {
+    it(`${core.name} names nothing of Node`, () => {
+      expect(hostFindings(readSourceFiles(core))).toEqual([]);
+    });
+
+    const entries = Object.keys(core.manifest.exports ?? {}).filter(
+      (key) => key !== './package.json' && key !== './node',
+    );
+    for (const entry of entries) {
+      const specifier = `${core.name}${entry.slice(1)}`;
+      it(`${specifier} loads where there is no Node`, async () => {
+        const program = `import * as entry from '${specifier}'; export const result = Object.keys(entry).length;`;
+        expect(await runOnBareHost(program)).toBeGreaterThan(0);
+      });
+    }
+  }
+
+  it('a device, a checksum and an error work there, not only load', async () => {
+    const program = `
+      import { MemoryDevice, ReadOnlyError, xxh32 } from '@outwrite/blockdev';
+      async function run() {
+        const device = new MemoryDevice({ sizeBytes: 65536 });
+        device.writeSync(4096, [new TextEncoder().encode('outwrite'.repeat(64))]);
+        await device.flush();
+        const bytes = new Uint8Array(512);
+        device.readSync(4096, [bytes]);
+        return [new TextDecoder().decode(bytes.subarray(0, 8)), xxh32(bytes), new ReadOnlyError('x').code];
+      }
+      export const result = run();`;
+    expect(await runOnBareHost(program)).toEqual(['outwrite', expect.any(Number), 'EROFS']);
+  });
+});
+
+describe('bare-host canaries: each violation is found', () => {
+  const violations: [string, string][] = [
+    ['an import of Node', "import { openSync } from 'node:fs';"],
+    ['an import of Node without its prefix', "import { join } from 'path';"],
+    ['a dynamic import of Node', "export const later = () => import('node:fs');"],
+    ['an import of the entry for Node', "import { openFileDevice } from './node.ts';"],
+    ['Buffer', 'export const bytes = Buffer.alloc(16);'],
+    ['process', "export const on = process.env.OUTWRITE === '1';"],
+    ['setImmediate', 'export function later(f: () => void): void { setImmediate(f); }'],
+  ];
+  for (const [name, text] of violations) {
+    it(`by reading: ${name}`, () => {
+      const file: SourceFile = { packageName: layerOrder[0], path: 'src/canary.ts', text };
+      expect(hostFindings([file])).toHaveLength(1);
+      expect(hostFindings([{ ...file, path: 'src/node/canary.ts' }])).toEqual([]);
+    });
+  }
+
+  it('by reading: a parameter called process is no use of Node', () => {
+    const text = 'export function f(process: { env: number }): number { return process.env; }';
+    expect(hostFindings([{ packageName: layerOrder[0], path: 'src/canary.ts', text }])).toEqual([]);
+  });
+
+  it('by running: an import of Node', async () => {
+    await expect(runOnBareHost("import 'node:fs'; export const result = 1;")).rejects.toThrow(/node:fs/);
+  });
+
+  it('by running: an import of Node below a package', async () => {
+    await expect(runOnBareHost("import '@outwrite/blockdev/node'; export const result = 1;")).rejects.toThrow(/node:/);
+  });
+
+  for (const name of ['Buffer', 'process', 'setImmediate', 'global']) {
+    it(`by running: the global ${name}`, async () => {
+      await expect(runOnBareHost(`export const result = ${name};`)).rejects.toThrow(`${name} is not defined`);
+    });
+  }
+});
