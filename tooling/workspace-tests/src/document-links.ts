@@ -29,9 +29,9 @@ export function linkFindings(root: string, path: string, markdown: string): stri
     const [file, anchor] = target.split('#');
     const place = file === '' ? path : normalize(join(dirname(path), file));
     const absolute = join(root, place);
-    if (place.startsWith('..') || !existsSync(absolute)) {
+    if (file !== '' && (place.startsWith('..') || !existsSync(absolute))) {
       findings.push(`${path}: ${target} leads nowhere`);
-    } else if (anchor && statSync(absolute).isFile()) {
+    } else if (anchor && (file === '' || statSync(absolute).isFile())) {
       const text = file === '' ? markdown : readFileSync(absolute, 'utf8');
       if (!anchorsIn(text).has(anchor)) findings.push(`${path}: ${target} names no heading`);
     }
