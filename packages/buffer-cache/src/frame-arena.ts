@@ -1,0 +1,197 @@
+/**
+ * The memory of the cache: slabs of equally large frames, handed out and taken back.
+ *
+ * A frame's number is its slab times the frames of a slab (a power of two) plus its place there, so that a shift and a mask lead to its
+ * bytes. Slabs are made on demand and frames taken from the lowest slab that has one; slabs beyond those that the budget needs exist
+ * only while the cache is over its budget, and each of them is let go when its last frame comes back.
+ *
+ * Frames start 16 bytes into a slab: copies to the very beginning of a large buffer run several times slower on a common processor
+ * family (see docs/design.md), and every frame starts at 16 modulo 64.
+ */
+import { assert, xxh32Words } from '@outwrite/blockdev';
+import { EMPTY, FREE, type Frame, type FrameTable, NO_FRAME } from './frame-table.ts';
+
+/** Three views of the same bytes. A frame's words start at `baseOf(frame) >>> 2` in `u32`. */
+export class Slab {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+
+  constructor(sizeBytes: number) {
+    const buffer = new ArrayBuffer(sizeBytes);
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+  }
+}
+
+const FIRST_FRAME_BYTES = 16;
+const SMALLEST_SLAB_BYTES = 4 << 20;
+const LARGEST_SLAB_BYTES = 64 << 20;
+/** A budget is spread over about so many slabs, within the two limits. */
+const SLABS_OF_A_BUDGET = 8;
+
+export class FrameArena {
+  readonly blockSize: number;
+  /** Frames that the budget pays for. */
+  readonly budgetFrameCount: number;
+  readonly framesPerSlab: number;
+  readonly slabs: Slab[] = [];
+  /** Frames handed out. */
+  usedFrameCount = 0;
+
+  readonly #table: FrameTable;
+  readonly #slabShift: number;
+  readonly #slabMask: number;
+  readonly #blockShift: number;
+  readonly #budgetSlabCount: number;
+  readonly #noSlab = new Slab(0);
+  /** First free frame of each slab, and the number of frames it has handed out. */
+  readonly #firstFree: Frame[] = [];
+  readonly #slabUsedCount: number[] = [];
+  /** No slab before this one has a free frame. */
+  #lowestSlab = 0;
+  /** Views by frame, made when first asked for. */
+  #views: (Uint8Array | undefined)[] = [];
+
+  constructor(table: FrameTable, options: { blockSize: number; budgetBytes: number }) {
+    const { blockSize, budgetBytes } = options;
+    this.#table = table;
+    this.blockSize = blockSize;
+    this.#blockShift = 31 - Math.clz32(blockSize);
+    this.budgetFrameCount = Math.floor(budgetBytes / blockSize);
+    const slabBytes = Math.min(Math.max(budgetBytes / SLABS_OF_A_BUDGET, SMALLEST_SLAB_BYTES), LARGEST_SLAB_BYTES, budgetBytes);
+    this.#slabShift = 31 - Math.clz32(Math.floor(slabBytes / blockSize));
+    this.framesPerSlab = 1 << this.#slabShift;
+    this.#slabMask = this.framesPerSlab - 1;
+    this.#budgetSlabCount = Math.ceil(this.budgetFrameCount / this.framesPerSlab);
+  }
+
+  slabOf(frame: Frame): Slab {
+    return this.slabs[frame >>> this.#slabShift];
+  }
+
+  baseOf(frame: Frame): number {
+    return ((frame & this.#slabMask) << this.#blockShift) + FIRST_FRAME_BYTES;
+  }
+
+  bytesOf(frame: Frame): Uint8Array {
+    const view = this.#views[frame];
+    return view === undefined ? this.#makeView(frame) : view;
+  }
+
+  checksumOf(frame: Frame): number {
+    return xxh32Words(this.slabOf(frame).u32, this.baseOf(frame) >>> 2, this.blockSize >>> 2, 0);
+  }
+
+  /** Copies the content of one frame to another. */
+  copy(source: Frame, target: Frame): void {
+    const from = this.slabOf(source);
+    const to = this.slabOf(target);
+    const start = this.baseOf(source);
+    if (from === to) from.u8.copyWithin(this.baseOf(target), start, start + this.blockSize);
+    else this.bytesOf(target).set(this.bytesOf(source));
+  }
+
+  /** A free frame, now EMPTY. Makes a slab where none has one. */
+  take(): Frame {
+    while (this.#lowestSlab < this.slabs.length && this.#firstFree[this.#lowestSlab] === NO_FRAME) this.#lowestSlab++;
+    if (this.#lowestSlab === this.slabs.length) this.#makeSlab();
+    const slabIndex = this.#lowestSlab;
+    const frame = this.#firstFree[slabIndex];
+    assert(this.#table.content[frame] === FREE, 'a frame on a free list is free');
+    this.#firstFree[slabIndex] = this.#table.next[frame];
+    this.#slabUsedCount[slabIndex]++;
+    this.usedFrameCount++;
+    this.#table.content[frame] = EMPTY;
+    return frame;
+  }
+
+  /** Takes a frame back. */
+  release(frame: Frame): void {
+    const table = this.#table;
+    assert(table.content[frame] !== FREE, 'a frame is released once');
+    table.content[frame] = FREE;
+    const slabIndex = frame >>> this.#slabShift;
+    table.next[frame] = this.#firstFree[slabIndex];
+    this.#firstFree[slabIndex] = frame;
+    this.usedFrameCount--;
+    const slabUsedCount = --this.#slabUsedCount[slabIndex];
+    if (slabUsedCount === 0 && slabIndex >= this.#budgetSlabCount) this.#dropSlab(slabIndex);
+    else if (slabIndex < this.#lowestSlab) this.#lowestSlab = slabIndex;
+  }
+
+  /** First frame beyond the slabs that the budget needs, and the end of all frames; equal when there is no such slab. */
+  get firstExtraFrame(): Frame {
+    return Math.min(this.#budgetSlabCount, this.slabs.length) << this.#slabShift;
+  }
+
+  get endFrame(): Frame {
+    return this.slabs.length << this.#slabShift;
+  }
+
+  /** Bytes that the slabs take. */
+  get slabBytes(): number {
+    let sizeBytes = 0;
+    for (const slab of this.slabs) sizeBytes += slab.u8.length;
+    return sizeBytes;
+  }
+
+  checkInvariants(): void {
+    let usedFrameCount = 0;
+    for (let slabIndex = 0; slabIndex < this.slabs.length; slabIndex++) {
+      if (this.slabs[slabIndex] === this.#noSlab) {
+        assert(this.#slabUsedCount[slabIndex] === 0, 'a slab that was let go has no frame in use');
+        assert(this.#firstFree[slabIndex] === NO_FRAME, 'a slab that was let go offers no frame');
+        continue;
+      }
+      let freeCount = 0;
+      for (let frame = this.#firstFree[slabIndex]; frame !== NO_FRAME; frame = this.#table.next[frame]) {
+        assert(frame >>> this.#slabShift === slabIndex, 'a free frame is listed by its slab');
+        assert(this.#table.content[frame] === FREE, 'a listed frame is free');
+        assert(++freeCount <= this.framesPerSlab, 'a free list has an end');
+      }
+      assert(slabIndex >= this.#lowestSlab || freeCount === 0, 'the lowest slab with a free frame is known');
+      assert(freeCount + this.#slabUsedCount[slabIndex] === this.framesPerSlab, 'every frame is free or in use');
+      usedFrameCount += this.#slabUsedCount[slabIndex];
+    }
+    assert(usedFrameCount === this.usedFrameCount, 'the number of frames in use is right');
+  }
+
+  #makeView(frame: Frame): Uint8Array {
+    const base = this.baseOf(frame);
+    const view = this.slabOf(frame).u8.subarray(base, base + this.blockSize);
+    while (this.#views.length < frame) this.#views.push(undefined);
+    this.#views[frame] = view;
+    return view;
+  }
+
+  #makeSlab(): void {
+    const gap = this.slabs.indexOf(this.#noSlab);
+    const slabIndex = gap === -1 ? this.slabs.length : gap;
+    const slab = new Slab(FIRST_FRAME_BYTES + this.framesPerSlab * this.blockSize);
+    const first = slabIndex << this.#slabShift;
+    const end = first + this.framesPerSlab;
+    this.#table.grow(end);
+    const next = this.#table.next;
+    for (let frame = first; frame < end; frame++) next[frame] = frame + 1;
+    next[end - 1] = NO_FRAME;
+    this.slabs[slabIndex] = slab;
+    this.#firstFree[slabIndex] = first;
+    this.#slabUsedCount[slabIndex] = 0;
+    this.#lowestSlab = slabIndex;
+  }
+
+  #dropSlab(slabIndex: number): void {
+    this.slabs[slabIndex] = this.#noSlab;
+    this.#firstFree[slabIndex] = NO_FRAME;
+    const first = slabIndex << this.#slabShift;
+    for (let frame = first; frame < Math.min(first + this.framesPerSlab, this.#views.length); frame++) this.#views[frame] = undefined;
+    while (this.slabs.length > 0 && this.slabs[this.slabs.length - 1] === this.#noSlab) {
+      this.slabs.pop();
+      this.#firstFree.pop();
+      this.#slabUsedCount.pop();
+    }
+    this.#lowestSlab = Math.min(this.#lowestSlab, this.slabs.length);
+  }
+}
