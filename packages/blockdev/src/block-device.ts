@@ -81,7 +81,9 @@ export function checkTransfer(
     const buffer = buffers[i];
     if (!(buffer instanceof Uint8Array)) throw new TypeError(`buffer ${i} of a transfer is not a Uint8Array`);
     if (buffer.length % SECTOR_BYTES !== 0) {
-      throw new RangeError(`buffer ${i} of a transfer has ${buffer.length} bytes, which is no multiple of ${SECTOR_BYTES}`);
+      throw new RangeError(
+        `buffer ${i} of a transfer has ${buffer.length} bytes, which is no multiple of ${SECTOR_BYTES}`,
+      );
     }
     lengthBytes += buffer.length;
   }
@@ -108,7 +110,9 @@ export function checkRange(device: { readonly sizeBytes: number }, position: num
     throw new RangeError(`length ${lengthBytes} is no multiple of ${SECTOR_BYTES}`);
   }
   if (position + lengthBytes > device.sizeBytes) {
-    throw new RangeError(`bytes ${position} to ${position + lengthBytes} lie beyond the device's ${device.sizeBytes} bytes`);
+    throw new RangeError(
+      `bytes ${position} to ${position + lengthBytes} lie beyond the device's ${device.sizeBytes} bytes`,
+    );
   }
 }
 

@@ -6,7 +6,18 @@
  * input. Integers are little-endian; `varint` is as in `bytes.ts`.
  */
 import { assert } from './assert.ts';
-import { getU16, getU32, getU48, getVarint, MAX_VARINT_BYTES, setU16, setU32, setU48, setVarint, varintLength } from './bytes.ts';
+import {
+  getU16,
+  getU32,
+  getU48,
+  getVarint,
+  MAX_VARINT_BYTES,
+  setU16,
+  setU32,
+  setU48,
+  setVarint,
+  varintLength,
+} from './bytes.ts';
 import { CorruptionError } from './errors.ts';
 
 /** A bounds-checked cursor over `bytes[start, end)`. */
@@ -87,7 +98,10 @@ export class ByteReader {
   }
 
   /** Throws a `CorruptionError` for the structure being read. */
-  fail(problem: string, detail: { expected?: number | string; actual?: number | string | undefined; cause?: unknown } = {}): never {
+  fail(
+    problem: string,
+    detail: { expected?: number | string; actual?: number | string | undefined; cause?: unknown } = {},
+  ): never {
     throw new CorruptionError(this.#structure, problem, { block: this.#block, ...detail });
   }
 

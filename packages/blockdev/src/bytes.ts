@@ -16,9 +16,7 @@ export function setU16(bytes: Uint8Array, offset: number, value: number): void {
 }
 
 export function getU32(bytes: Uint8Array, offset: number): number {
-  return (
-    (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) >>> 0
-  );
+  return (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) >>> 0;
 }
 
 export function setU32(bytes: Uint8Array, offset: number, value: number): void {

@@ -129,7 +129,11 @@ export class NoSpaceError extends OutwriteError {
 export class LatchedError extends OutwriteError {
   constructor(cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super('ELATCHED', `no further changes after a failed write or flush; close the volume and open it again (${reason})`, { cause });
+    super(
+      'ELATCHED',
+      `no further changes after a failed write or flush; close the volume and open it again (${reason})`,
+      { cause },
+    );
     this.name = 'LatchedError';
   }
 }
@@ -185,7 +189,10 @@ export class TruncatedError extends OutwriteError {
   readonly actualBytes: number;
 
   constructor(what: string, sizes: { expectedBytes: number; actualBytes: number }) {
-    super('ETRUNCATED', `${what} is cut short: ${sizes.expectedBytes} bytes are needed, ${sizes.actualBytes} are there`);
+    super(
+      'ETRUNCATED',
+      `${what} is cut short: ${sizes.expectedBytes} bytes are needed, ${sizes.actualBytes} are there`,
+    );
     this.name = 'TruncatedError';
     this.expectedBytes = sizes.expectedBytes;
     this.actualBytes = sizes.actualBytes;

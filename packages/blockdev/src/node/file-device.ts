@@ -53,14 +53,25 @@ const LARGEST_SIZE_BYTES = Number.MAX_SAFE_INTEGER - (SECTOR_BYTES - 1);
 const MAX_BUFFERS_A_CALL = 1024;
 
 /** The codes of a failed opening that say more than EIO. */
-const OPENING_CODES: readonly ErrorCode[] = ['ENOENT', 'EEXIST', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'EROFS', 'ELOOP', 'ENAMETOOLONG'];
+const OPENING_CODES: readonly ErrorCode[] = [
+  'ENOENT',
+  'EEXIST',
+  'EACCES',
+  'EPERM',
+  'EISDIR',
+  'ENOTDIR',
+  'EROFS',
+  'ELOOP',
+  'ENAMETOOLONG',
+];
 
 /** Opens `path` as a device. Throws an `OutwriteError`: ELOCKED, ENOENT, EEXIST, EACCES, EISDIR, ..., or EIO. */
 export function openFileDevice(path: string, options: FileDeviceOptions = {}): FileDevice {
   const readOnly = options.readOnly ?? false;
   const wantsLock = options.lock ?? true;
   const create = options.create ?? false;
-  if (!wantsLock && !readOnly) throw new TypeError('lock: false is for read-only devices; a writable one must hold the lock');
+  if (!wantsLock && !readOnly)
+    throw new TypeError('lock: false is for read-only devices; a writable one must hold the lock');
   if (create !== false && readOnly) throw new TypeError('a device that is created cannot be read-only');
   if (options.maxSizeBytes !== undefined) checkSize(options.maxSizeBytes);
   if (options.growthStepBytes !== undefined) {
@@ -74,7 +85,8 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
     if (create !== false) createFile(path, create === 'exclusive');
     const realPath = fs.realpathSync(path);
     const status = fs.statSync(realPath, { bigint: true });
-    if (status.isDirectory()) throw new OutwriteError('EISDIR', `${path} is a directory; a device is a file or a block device`);
+    if (status.isDirectory())
+      throw new OutwriteError('EISDIR', `${path} is a directory; a device is a file or a block device`);
     const isBlockDevice = status.isBlockDevice();
     if (!isBlockDevice && !status.isFile()) {
       throw new OutwriteError('EINVAL', `${path} is neither a file nor a block device`);
@@ -106,7 +118,8 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
       syncDescriptor,
       asyncDescriptor,
       sizeBytes,
-      maxSizeBytes: isBlockDevice || readOnly ? sizeBytes : Math.max(options.maxSizeBytes ?? LARGEST_SIZE_BYTES, sizeBytes),
+      maxSizeBytes:
+        isBlockDevice || readOnly ? sizeBytes : Math.max(options.maxSizeBytes ?? LARGEST_SIZE_BYTES, sizeBytes),
       growthStepBytes: options.growthStepBytes ?? 0,
       entry,
       lock,
@@ -335,7 +348,11 @@ export class FileDevice implements BlockDevice {
 
   #failure(operation: DeviceOperation, cause: unknown, position: number = 0, lengthBytes: number = 0): DeviceError {
     const where = lengthBytes === 0 ? '' : ` of ${lengthBytes} bytes at ${position}`;
-    return new DeviceError({ operation, position, lengthBytes }, `${operation}${where} failed on ${this.path}: ${messageOf(cause)}`, { cause });
+    return new DeviceError(
+      { operation, position, lengthBytes },
+      `${operation}${where} failed on ${this.path}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 

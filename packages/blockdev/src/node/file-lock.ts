@@ -237,8 +237,8 @@ function readStartTime(pid: number): string | null {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended, whatever its parent still waits for.
-    if (fields[0] === 'Z' || fields[0] === 'X') return 'ended';
+    // A zombie has ended, though its parent has not asked yet, unless other threads of it (field 20) still wait for their writes.
+    if ((fields[0] === 'Z' || fields[0] === 'X') && Number(fields[17]) <= 1) return 'ended';
     return fields[19] ?? null;
   } catch {
     return null;
