@@ -3,7 +3,8 @@
  *
  * Runs every step even after one has failed, then says which did. `--summary FILE` writes the counts as JSON for .ci/run.
  * Packaging packs each published package exactly as a release would and hands the tarball to publint and to
- * are-the-types-wrong (profile `esm-only`: we publish ES modules, and nothing for the resolution of before Node 12).
+ * are-the-types-wrong (profile `esm-only`: we publish ES modules, and nothing for the resolution of before Node 12). Then
+ * all tarballs are installed together with npm in an empty project, where every entry has to load and the command to run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -47,8 +48,10 @@ function publishedPackages() {
 function checkPackaging() {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const tarballFolder = mkdtempSync(join(tmpdir(), 'outwrite-pack-'));
+  const packages = publishedPackages();
+  const tarballs = [];
   try {
-    for (const { name, folder, manifest } of publishedPackages()) {
+    for (const { name, folder, manifest } of packages) {
       const before = new Set(readdirSync(tarballFolder));
       const packArguments = ['--yes', packageManager, 'pack', '--pack-destination', tarballFolder];
       const packed = step(`pack ${name}`, 'npx', packArguments, {
@@ -57,13 +60,37 @@ function checkPackaging() {
       });
       const tarball = readdirSync(tarballFolder).find((file) => !before.has(file));
       if (!packed || tarball === undefined) continue;
+      tarballs.push(join(tarballFolder, tarball));
       step(`publint ${name}`, 'publint', ['--strict', join(tarballFolder, tarball)]);
       // A package that offers only a command has no types to be wrong.
       if (manifest.exports['.'] === undefined) continue;
       step(`attw ${name}`, 'attw', [join(tarballFolder, tarball), '--profile', 'esm-only', '--format', 'ascii']);
     }
+    if (tarballs.length === packages.length) checkInstallation(packages, tarballs);
   } finally {
     rmSync(tarballFolder, { recursive: true, force: true });
+  }
+}
+
+/** Installs the tarballs as a user would and loads what they offer. */
+function checkInstallation(packages, tarballs) {
+  const project = mkdtempSync(join(tmpdir(), 'outwrite-installed-'));
+  try {
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'installed', private: true, type: 'module' }));
+    const install = ['install', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs];
+    if (!step('install the tarballs', 'npm', install, { cwd: project })) return;
+    const entries = packages.flatMap(({ name, manifest }) =>
+      Object.keys(manifest.exports)
+        .filter((key) => key !== './package.json')
+        .map((key) => `${name}${key.slice(1)}`),
+    );
+    const script = `for (const entry of ${JSON.stringify(entries)}) {
+      if (Object.keys(await import(entry)).length === 0) throw new Error(entry + ' exports nothing');
+    }`;
+    step('installed entries load', process.execPath, ['--input-type=module', '-e', script], { cwd: project });
+    step('installed command runs', join(project, 'node_modules', '.bin', 'outwrite'), ['--version'], { cwd: project });
+  } finally {
+    rmSync(project, { recursive: true, force: true });
   }
 }
 
