@@ -5,7 +5,26 @@
  */
 import { type BlockDevice, CorruptionError } from '@outwrite/blockdev';
 import type { FramePool } from './frame-pool.ts';
-import type { Frame } from './frame-table.ts';
+import { type Frame, NO_FRAME } from './frame-table.ts';
+
+/** Who gets the blocks of a run; `place` counts from the start of the run. */
+export interface RunTarget {
+  lookUp(place: number): Frame;
+  /** Maps a frame with verified content and says that it is clean. */
+  adopt(frame: Frame, place: number): void;
+}
+
+/** The blocks of a run from place `start` to `end`, none of them cached; `block` is that of `start`. */
+interface Gap {
+  readonly block: number;
+  readonly start: number;
+  readonly end: number;
+  readonly checksums: ArrayLike<number>;
+  readonly structure: string;
+  readonly target: RunTarget;
+  /** Gets the frames that were pinned. */
+  readonly pinned: Frame[];
+}
 
 export class BlockReader {
   readonly device: BlockDevice;
@@ -43,38 +62,65 @@ export class BlockReader {
   }
 
   /**
-   * Reads consecutive blocks in one vectored read and calls `adopt` for each that verifies, with a frame that holds it and its place in the
-   * run. Throws for the first that does not, or if the device fails; no frame is kept but those that were handed on.
+   * Makes `count` consecutive blocks, from `block` on, present in `target`: those that are not are read, one vectored read for each gap. When
+   * it returns all of them are there. Throws for the first that does not verify, or if the device fails; those that verified are kept.
    */
-  readRun(block: number, checksums: ArrayLike<number>, structure: string, adopt: (frame: Frame, place: number) => void): void {
+  readRun(block: number, count: number, checksums: ArrayLike<number>, structure: string, target: RunTarget): void {
     const pool = this.#pool;
-    const count = checksums.length;
+    // What is there already, or has just been read, must not make room for the rest of the run.
+    const pinned: Frame[] = [];
+    try {
+      for (let place = 0; place < count; place++) {
+        const frame = target.lookUp(place);
+        if (frame === NO_FRAME) continue;
+        pool.pin(frame);
+        pinned.push(frame);
+      }
+      for (let place = 0; place < count; ) {
+        if (target.lookUp(place) !== NO_FRAME) {
+          place++;
+          continue;
+        }
+        const start = place;
+        while (place < count && target.lookUp(place) === NO_FRAME) place++;
+        this.#readGap({ block: block + start, start, end: place, checksums, structure, target, pinned });
+      }
+    } finally {
+      for (const frame of pinned) pool.unpin(frame);
+    }
+  }
+
+  #readGap(gap: Gap): void {
+    const { block, start, end, checksums, structure, target, pinned } = gap;
+    const pool = this.#pool;
+    const count = end - start;
     this.#checkOnDevice(block, count, structure);
     const frames: Frame[] = [];
     const views: Uint8Array[] = [];
     let damage: CorruptionError | undefined;
     let doneCount = 0;
     try {
-      for (let place = 0; place < count; place++) {
+      for (let i = 0; i < count; i++) {
         frames.push(pool.take());
-        views.push(pool.arena.bytesOf(frames[place]));
+        views.push(pool.arena.bytesOf(frames[i]));
       }
       this.missCount += count;
       this.device.readSync(block * this.#blockSize, views);
-      for (let place = 0; place < count; place++) {
-        const frame = frames[place];
+      for (; doneCount < count; doneCount++) {
+        const frame = frames[doneCount];
+        const expected = checksums[start + doneCount];
         const actual = pool.arena.checksumOf(frame);
-        if (actual === checksums[place] >>> 0) {
-          adopt(frame, place);
-        } else {
+        if (actual !== expected >>> 0) {
+          damage ??= mismatch(block + doneCount, expected, actual, structure);
           pool.abandon(frame);
-          damage ??= mismatch(block + place, checksums[place], actual, structure);
+          continue;
         }
-        doneCount++;
+        target.adopt(frame, start + doneCount);
+        pool.pin(frame);
+        pinned.push(frame);
       }
-    } catch (error) {
-      for (let place = doneCount; place < frames.length; place++) pool.abandon(frames[place]);
-      throw error;
+    } finally {
+      for (let i = doneCount; i < frames.length; i++) pool.abandon(frames[i]);
     }
     if (damage !== undefined) throw damage;
   }

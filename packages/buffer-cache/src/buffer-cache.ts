@@ -84,7 +84,10 @@ export class BufferCache {
   /** Throws a `RangeError` for a block size that is none or a budget of fewer than 8 blocks. */
   constructor(device: BlockDevice, options: BufferCacheOptions) {
     const { blockSize, budgetBytes } = options;
-    if (!(blockSize >= SMALLEST_BLOCK_BYTES && blockSize <= LARGEST_BLOCK_BYTES) || (blockSize & (blockSize - 1)) !== 0) {
+    if (
+      !(blockSize >= SMALLEST_BLOCK_BYTES && blockSize <= LARGEST_BLOCK_BYTES) ||
+      (blockSize & (blockSize - 1)) !== 0
+    ) {
       throw new RangeError(`a block size is a power of two from 512 to 16384, not ${blockSize}`);
     }
     if (!Number.isSafeInteger(budgetBytes) || budgetBytes < SMALLEST_BUDGET_BLOCKS * blockSize) {
@@ -157,23 +160,18 @@ export class BufferCache {
   }
 
   /**
-   * Reads a run of consecutive blocks ahead: those that are not cached, in one vectored read for each gap. Throws as `read` does; blocks
-   * that verified are kept. The run is in memory as a whole, so the caller bounds it.
+   * Reads a run of consecutive blocks ahead: those that are not cached, in one vectored read for each gap. All are cached when it returns.
+   * Throws as `read` does; blocks that verified are kept. The run is in memory as a whole, so the caller bounds it.
    */
   readRun(number: number, count: number, checksums: ArrayLike<number>, structure: string): void {
-    for (let i = 0; i < count; ) {
-      if (this.#index.find(number + i) !== NO_FRAME) {
-        i++;
-        continue;
-      }
-      const start = i;
-      const gap: number[] = [];
-      for (; i < count && this.#index.find(number + i) === NO_FRAME; i++) gap.push(checksums[i]);
-      this.#reader.readRun(number + start, gap, structure, (frame, place) => {
-        this.#map(frame, number + start + place, NO_FRAME);
+    assert(checksums.length >= count, 'every block has a checksum');
+    this.#reader.readRun(number, count, checksums, structure, {
+      lookUp: (place) => this.#index.find(number + place),
+      adopt: (frame, place) => {
+        this.#map(frame, number + place, NO_FRAME);
         this.#pool.markClean(frame);
-      });
-    }
+      },
+    });
   }
 
   /** A frame for a block whose content is about to be made; its bytes are undefined. A stale clean mapping of the block gives way. */

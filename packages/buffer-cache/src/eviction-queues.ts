@@ -133,7 +133,10 @@ export class EvictionQueues {
       if (table.isEvictable(frame)) assert(queue !== NO_QUEUE && queue <= MAIN, 'an evictable frame is on a queue');
       if (!table.isMapped(frame)) assert(queue === NO_QUEUE, 'an unmapped frame is on no queue');
     }
-    assert(onQueue[YOUNG] === 0 && onQueue[OLD] === 0 && onQueue[MAIN] === 0, 'no frame says that it is on a queue when it is not');
+    assert(
+      onQueue[YOUNG] === 0 && onQueue[OLD] === 0 && onQueue[MAIN] === 0,
+      'no frame says that it is on a queue when it is not',
+    );
   }
 
   #age(): void {

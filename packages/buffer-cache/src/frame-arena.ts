@@ -60,7 +60,11 @@ export class FrameArena {
     this.blockSize = blockSize;
     this.#blockShift = 31 - Math.clz32(blockSize);
     this.budgetFrameCount = Math.floor(budgetBytes / blockSize);
-    const slabBytes = Math.min(Math.max(budgetBytes / SLABS_OF_A_BUDGET, SMALLEST_SLAB_BYTES), LARGEST_SLAB_BYTES, budgetBytes);
+    const slabBytes = Math.min(
+      Math.max(budgetBytes / SLABS_OF_A_BUDGET, SMALLEST_SLAB_BYTES),
+      LARGEST_SLAB_BYTES,
+      budgetBytes,
+    );
     this.#slabShift = 31 - Math.clz32(Math.floor(slabBytes / blockSize));
     this.framesPerSlab = 1 << this.#slabShift;
     this.#slabMask = this.framesPerSlab - 1;
@@ -186,7 +190,8 @@ export class FrameArena {
     this.slabs[slabIndex] = this.#noSlab;
     this.#firstFree[slabIndex] = NO_FRAME;
     const first = slabIndex << this.#slabShift;
-    for (let frame = first; frame < Math.min(first + this.framesPerSlab, this.#views.length); frame++) this.#views[frame] = undefined;
+    for (let frame = first; frame < Math.min(first + this.framesPerSlab, this.#views.length); frame++)
+      this.#views[frame] = undefined;
     while (this.slabs.length > 0 && this.slabs[this.slabs.length - 1] === this.#noSlab) {
       this.slabs.pop();
       this.#firstFree.pop();

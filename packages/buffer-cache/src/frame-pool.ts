@@ -176,7 +176,8 @@ export class FramePool {
   #becameIdle(frame: Frame): void {
     const table = this.table;
     if (table.isEvictable(frame)) this.queues.readmit(frame);
-    else if (table.content[frame] === DETACHED && table.pins[frame] === 0 && table.writes[frame] === 0) this.arena.release(frame);
+    else if (table.content[frame] === DETACHED && table.pins[frame] === 0 && table.writes[frame] === 0)
+      this.arena.release(frame);
   }
 
   #cancelDirty(frame: Frame): void {
@@ -284,7 +285,10 @@ export class FramePool {
     let before = NO_FRAME;
     for (let frame = owner.firstPending; frame !== NO_FRAME; frame = table.nextPending[frame]) {
       assert(table.owner[frame] === ownerId, 'a pending frame is listed by its owner');
-      assert(table.content[frame] === DIRTY && table.writes[frame] === 0, 'a pending frame is dirty and not being written');
+      assert(
+        table.content[frame] === DIRTY && table.writes[frame] === 0,
+        'a pending frame is dirty and not being written',
+      );
       assert(table.previousPending[frame] === before, 'a list of pending frames is linked both ways');
       assert(++count <= owner.pendingCount, 'a list of pending frames has an end');
       before = frame;

@@ -92,7 +92,10 @@ export class PageSpace {
   /** A frame for a page that is not cached and whose content is about to be made; its bytes are undefined. Mark it dirty or clean next. */
   create(blockIndex: number): Frame {
     assert(!this.#closed, 'a closed page space is not used');
-    assert(Number.isSafeInteger(blockIndex) && blockIndex >= 0 && blockIndex < BLOCK_INDEX_LIMIT, 'a block index is below 2^48');
+    assert(
+      Number.isSafeInteger(blockIndex) && blockIndex >= 0 && blockIndex < BLOCK_INDEX_LIMIT,
+      'a block index is below 2^48',
+    );
     assert(this.#index.find(blockIndex) === NO_FRAME, 'a page is created once');
     const frame = this.#pool.take();
     this.#map(frame, blockIndex);
@@ -101,26 +104,20 @@ export class PageSpace {
 
   /**
    * Reads `blockCount` consecutive blocks of the device, from `block` on, into the pages from `blockIndex` on. Pages that are cached stay as
-   * they are; the others are clean then. One vectored read for each gap. `checksums` has one for each block. Throws a `CorruptionError` naming
-   * `structure`, or a `DeviceError`; pages that verified are kept. The run is in memory as a whole, so the caller bounds it.
+   * they are, the others are clean then, and all are cached when it returns. One vectored read for each gap. `checksums` has one for each block.
+   * Throws a `CorruptionError` naming `structure`, or a `DeviceError`; pages that verified are kept. The run is in memory as a whole, so the caller bounds it.
    */
   fill(blockIndex: number, block: number, blockCount: number, checksums: ArrayLike<number>, structure: string): void {
     assert(!this.#closed, 'a closed page space is not used');
     assert(blockIndex >= 0 && blockIndex + blockCount <= BLOCK_INDEX_LIMIT, 'a block index is below 2^48');
     assert(checksums.length >= blockCount, 'every block has a checksum');
-    for (let i = 0; i < blockCount; ) {
-      if (this.has(blockIndex + i)) {
-        i++;
-        continue;
-      }
-      const start = i;
-      const gap: number[] = [];
-      for (; i < blockCount && !this.has(blockIndex + i); i++) gap.push(checksums[i]);
-      this.#reader.readRun(block + start, gap, structure, (frame, place) => {
-        this.#map(frame, blockIndex + start + place);
+    this.#reader.readRun(block, blockCount, checksums, structure, {
+      lookUp: (place) => this.#index.find(blockIndex + place),
+      adopt: (frame, place) => {
+        this.#map(frame, blockIndex + place);
         this.#pool.markClean(frame);
-      });
-    }
+      },
+    });
   }
 
   /** The frame to change for `delta`, marked dirty in it: the page itself, or a copy put in its place while the page is being written. */

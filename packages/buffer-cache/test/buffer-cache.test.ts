@@ -61,7 +61,13 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
       caught = error;
     }
     expect(caught).toBeInstanceOf(CorruptionError);
-    expect(caught).toMatchObject({ code: 'ECORRUPT', structure: 'index node', block: 3, expected: 12345, actual: checksums[3] });
+    expect(caught).toMatchObject({
+      code: 'ECORRUPT',
+      structure: 'index node',
+      block: 3,
+      expected: 12345,
+      actual: checksums[3],
+    });
     expect(cache.find(3)).toBe(NO_FRAME);
     expect(cache.stats.frameCount).toBe(0);
     cache.checkInvariants();
