@@ -1,0 +1,49 @@
+/**
+ * One entry on its way into a leaf: key and value copied out of what the user passed.
+ *
+ * The copies make every later loop see arrays of one shape, and a caller may reuse or change its arrays as soon as the call returns. A tree
+ * store has one of these for all its operations; a delta boundary inside an operation may use it for other entries, so whoever lets one
+ * happen loads it again.
+ */
+import { TooLargeError } from '@outwrite/blockdev';
+import { maxInlineBytes, maxKeyBytes } from './node-format.ts';
+
+export class LeafEntry {
+  readonly key: Uint8Array;
+  keyLength = 0;
+  /** The value, or the descriptor of its overflow extents. */
+  readonly value: Uint8Array;
+  /** The same bytes as `value`, in words; cells are copied so. */
+  readonly valueWords: Uint32Array;
+  valueLength = 0;
+  isOverflow = false;
+
+  constructor(blockSize: number) {
+    this.key = new Uint8Array(maxKeyBytes(blockSize));
+    this.valueWords = new Uint32Array(maxInlineBytes(blockSize) >>> 2);
+    this.value = new Uint8Array(this.valueWords.buffer);
+  }
+
+  /** Takes a copy of `key`. Throws `TypeError`, `RangeError` (empty) or `TooLargeError`. */
+  loadKey(key: Uint8Array): void {
+    this.keyLength = copyKey(key, this.key);
+  }
+
+  /** Takes a copy of `value`, which is short enough to be stored in the leaf. */
+  loadValue(value: Uint8Array): void {
+    this.value.set(value);
+    this.valueLength = value.length;
+    this.isOverflow = false;
+  }
+}
+
+/** Copies a user's key into `target`, whose length is the limit, and returns its length. Throws `TypeError`, `RangeError` (empty) or `TooLargeError`. */
+export function copyKey(key: Uint8Array, target: Uint8Array): number {
+  if (!(key instanceof Uint8Array)) throw new TypeError('a key is a Uint8Array');
+  const length = key.length;
+  if (length === 0) throw new RangeError('a key has at least one byte');
+  if (length > target.length) throw new TooLargeError('a key', { limit: target.length, actual: length });
+  if (length > 32) target.set(key);
+  else for (let i = 0; i < length; i++) target[i] = key[i]!;
+  return length;
+}

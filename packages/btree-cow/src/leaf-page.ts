@@ -1,0 +1,219 @@
+/**
+ * Operations on one leaf: reading its entries, and inserting, replacing and removing one.
+ *
+ * What changes the prefix or concerns two leaves (splits, merges, compaction) is in `leaf-build.ts`. Nothing here fails: whether an entry
+ * fits is asked before, in the first half of an operation, by `leafFit`.
+ */
+import { assert } from '@outwrite/blockdev';
+import type { Slab } from '@outwrite/buffer-cache';
+import type { LeafEntry } from './leaf-entry.ts';
+import {
+  cellEnd,
+  HAS_OVERFLOW_FLAG,
+  HEAD_BYTES,
+  HEADER_BYTES,
+  headOf,
+  LEAF_CELL_HEADER_BYTES,
+  LEAF_ENTRY_BYTES,
+  leafCellBytes,
+  OVERFLOW_VALUE_FLAG,
+  VALUE_LENGTH_MASK,
+} from './node-format.ts';
+import {
+  entryCount,
+  flagsOf,
+  freeBytes,
+  gapBytes,
+  headsOf,
+  moveHalves,
+  moveWords,
+  prefixLengthOf,
+  releaseCell,
+  setEntryCount,
+  setFlags,
+  takeCell,
+} from './node-header.ts';
+
+const HEADER_HALVES: number = HEADER_BYTES >>> 1;
+
+/** Offset of the cell of entry `position`, relative to the node. */
+export function leafCellOffset(slab: Slab, base: number, position: number): number {
+  const half = base >>> 1;
+  return slab.u16[half + HEADER_HALVES + 2 * slab.u16[half + 1]! + position]!;
+}
+
+/** Length of the value (or overflow descriptor) of entry `position`. */
+export function leafValueLength(slab: Slab, base: number, position: number): number {
+  return slab.u16[(base + leafCellOffset(slab, base, position)) >>> 1]! & VALUE_LENGTH_MASK;
+}
+
+/** Where the value of entry `position` begins, as an index into the bytes of the slab; a multiple of four. */
+export function leafValueStart(slab: Slab, base: number, position: number): number {
+  return base + leafCellOffset(slab, base, position) + LEAF_CELL_HEADER_BYTES;
+}
+
+export function leafValueIsOverflow(slab: Slab, base: number, position: number): boolean {
+  return (slab.u16[(base + leafCellOffset(slab, base, position)) >>> 1]! & OVERFLOW_VALUE_FLAG) !== 0;
+}
+
+export function leafRestLength(slab: Slab, base: number, position: number): number {
+  return slab.u16[((base + leafCellOffset(slab, base, position)) >>> 1) + 1]!;
+}
+
+export function leafKeyLength(slab: Slab, base: number, position: number): number {
+  return prefixLengthOf(slab, base) + leafRestLength(slab, base, position);
+}
+
+/** Bytes of the cell of entry `position`. */
+export function leafCellSize(slab: Slab, base: number, position: number): number {
+  const half = (base + leafCellOffset(slab, base, position)) >>> 1;
+  return leafCellBytes(slab.u16[half]! & VALUE_LENGTH_MASK, slab.u16[half + 1]!);
+}
+
+/** Copies the key of entry `position` to the beginning of `target` and returns its length. */
+export function copyLeafKey(slab: Slab, base: number, blockSize: number, position: number, target: Uint8Array): number {
+  const prefixLength = prefixLengthOf(slab, base);
+  const u8 = slab.u8;
+  const prefix = base + blockSize - prefixLength;
+  for (let i = 0; i < prefixLength; i++) target[i] = u8[prefix + i]!;
+  return prefixLength + copyLeafRest(slab, base, position, target, prefixLength);
+}
+
+/** Copies what follows the prefix in the key of entry `position` to `target[targetStart...]` and returns its length. */
+export function copyLeafRest(slab: Slab, base: number, position: number, target: Uint8Array, targetStart: number): number {
+  const cell = base + leafCellOffset(slab, base, position);
+  const restLength = slab.u16[(cell >>> 1) + 1]!;
+  const head = slab.u32[headsOf(base) + position]!;
+  const headLength = restLength < HEAD_BYTES ? restLength : HEAD_BYTES;
+  for (let i = 0; i < headLength; i++) target[targetStart + i] = head >>> (24 - 8 * i);
+  const u8 = slab.u8;
+  const tail = cell + LEAF_CELL_HEADER_BYTES + (slab.u16[cell >>> 1]! & VALUE_LENGTH_MASK) - HEAD_BYTES;
+  for (let i = HEAD_BYTES; i < restLength; i++) target[targetStart + i] = u8[tail + i]!;
+  return restLength;
+}
+
+/** How an entry fits into a leaf. */
+export const FITS = 0;
+/** It fits once the cells have been moved together. */
+export const FITS_COMPACTED = 1;
+/** It fits once the prefix has been shortened to `sharedPrefixLength`. */
+export const FITS_REPREFIXED = 2;
+export const TOO_FULL = 3;
+
+/** How many bytes of the leaf's prefix the key of `entry` begins with. */
+export function sharedPrefixLength(slab: Slab, base: number, blockSize: number, entry: LeafEntry): number {
+  const prefixLength = prefixLengthOf(slab, base);
+  const limit = prefixLength < entry.keyLength ? prefixLength : entry.keyLength;
+  const prefix = base + blockSize - prefixLength;
+  const u8 = slab.u8;
+  const key = entry.key;
+  let length = 0;
+  while (length < limit && u8[prefix + length] === key[length]) length++;
+  return length;
+}
+
+/** Whether and how `entry` can be stored at `position`, in place of the entry there (`found`) or before it. */
+export function leafFit(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  position: number,
+  found: boolean,
+  entry: LeafEntry,
+): number {
+  const prefixLength = prefixLengthOf(slab, base);
+  const shared = found ? prefixLength : sharedPrefixLength(slab, base, blockSize, entry);
+  const cellSize = leafCellBytes(entry.valueLength, entry.keyLength - shared);
+  if (shared === prefixLength) {
+    if (!found) {
+      const needed = LEAF_ENTRY_BYTES + cellSize;
+      if (needed <= gapBytes(slab, base)) return FITS;
+      return needed <= freeBytes(slab, base) ? FITS_COMPACTED : TOO_FULL;
+    }
+    const oldSize = leafCellSize(slab, base, position);
+    if (cellSize === oldSize || cellSize <= gapBytes(slab, base)) return FITS;
+    return cellSize - oldSize <= freeBytes(slab, base) ? FITS_COMPACTED : TOO_FULL;
+  }
+  const count = entryCount(slab, base);
+  const grown = prefixLength - shared;
+  let usedBytes = HEADER_BYTES + (count + 1) * LEAF_ENTRY_BYTES + cellSize;
+  for (let i = 0; i < count; i++) {
+    const half = (base + leafCellOffset(slab, base, i)) >>> 1;
+    usedBytes += leafCellBytes(slab.u16[half]! & VALUE_LENGTH_MASK, slab.u16[half + 1]! + grown);
+  }
+  return usedBytes <= cellEnd(blockSize, shared) ? FITS_REPREFIXED : TOO_FULL;
+}
+
+const WORD_LOOP_LIMIT_BYTES = 256;
+
+/** Writes the cell of `entry` at `offset`; the prefix is `restStart` bytes long. */
+export function writeLeafCell(slab: Slab, base: number, offset: number, entry: LeafEntry, restStart: number): void {
+  const cell = base + offset;
+  const valueLength = entry.valueLength;
+  const restLength = entry.keyLength - restStart;
+  slab.u16[cell >>> 1] = entry.isOverflow ? valueLength | OVERFLOW_VALUE_FLAG : valueLength;
+  slab.u16[(cell >>> 1) + 1] = restLength;
+  const u8 = slab.u8;
+  let at = cell + LEAF_CELL_HEADER_BYTES;
+  if (valueLength <= WORD_LOOP_LIMIT_BYTES) {
+    const u32 = slab.u32;
+    const words = entry.valueWords;
+    // The last word may bring stray bytes along; tail and padding go over them.
+    for (let target = at >>> 2, i = 0, count = (valueLength + 3) >>> 2; i < count; i++) u32[target + i] = words[i]!;
+  } else {
+    u8.set(entry.value.subarray(0, valueLength), at);
+  }
+  at += valueLength;
+  const key = entry.key;
+  for (let i = restStart + HEAD_BYTES; i < entry.keyLength; i++) u8[at++] = key[i]!;
+  for (const end = cell + leafCellBytes(valueLength, restLength); at < end; at++) u8[at] = 0;
+}
+
+/** Inserts `entry`, for which `leafFit` says `FITS`, before `position`. */
+export function insertIntoLeaf(slab: Slab, base: number, position: number, entry: LeafEntry): void {
+  const prefixLength = prefixLengthOf(slab, base);
+  const count = entryCount(slab, base);
+  const cellSize = leafCellBytes(entry.valueLength, entry.keyLength - prefixLength);
+  assert(LEAF_ENTRY_BYTES + cellSize <= gapBytes(slab, base), 'an entry that is inserted into a leaf fits');
+  const heads = headsOf(base);
+  const offsets = (base >>> 1) + HEADER_HALVES + 2 * count;
+  moveHalves(slab.u16, offsets + position + 3, offsets + position, offsets + count);
+  moveHalves(slab.u16, offsets + 2, offsets, offsets + position);
+  moveWords(slab.u32, heads + position + 1, heads + position, heads + count);
+  setEntryCount(slab, base, count + 1);
+  const offset = takeCell(slab, base, cellSize);
+  slab.u32[heads + position] = headOf(entry.key, prefixLength, entry.keyLength);
+  slab.u16[offsets + 2 + position] = offset;
+  writeLeafCell(slab, base, offset, entry, prefixLength);
+  if (entry.isOverflow) setFlags(slab, base, flagsOf(slab, base) | HAS_OVERFLOW_FLAG);
+}
+
+/** Puts the value of `entry` in place of that of the equal key at `position`; `leafFit` says `FITS`. */
+export function replaceInLeaf(slab: Slab, base: number, position: number, entry: LeafEntry): void {
+  const prefixLength = prefixLengthOf(slab, base);
+  const cellSize = leafCellBytes(entry.valueLength, entry.keyLength - prefixLength);
+  const oldSize = leafCellSize(slab, base, position);
+  const half = base >>> 1;
+  let offset = leafCellOffset(slab, base, position);
+  if (cellSize !== oldSize) {
+    assert(cellSize <= gapBytes(slab, base), 'a value that is replaced in a leaf fits');
+    const oldOffset = offset;
+    offset = takeCell(slab, base, cellSize);
+    slab.u16[half + HEADER_HALVES + 2 * entryCount(slab, base) + position] = offset;
+    releaseCell(slab, base, oldOffset, oldSize);
+  }
+  writeLeafCell(slab, base, offset, entry, prefixLength);
+  if (entry.isOverflow) setFlags(slab, base, flagsOf(slab, base) | HAS_OVERFLOW_FLAG);
+}
+
+/** Removes entry `position`. The prefix stays, even where the remaining keys share more. */
+export function removeFromLeaf(slab: Slab, base: number, position: number): void {
+  const count = entryCount(slab, base);
+  releaseCell(slab, base, leafCellOffset(slab, base, position), leafCellSize(slab, base, position));
+  const heads = headsOf(base);
+  const offsets = (base >>> 1) + HEADER_HALVES + 2 * count;
+  moveWords(slab.u32, heads + position, heads + position + 1, heads + count);
+  moveHalves(slab.u16, offsets - 2, offsets, offsets + position);
+  moveHalves(slab.u16, offsets + position - 2, offsets + position + 1, offsets + count);
+  setEntryCount(slab, base, count - 1);
+}

@@ -1,0 +1,282 @@
+/** Leaves and index nodes alone, against sorted arrays: every operation is followed by a comparison of all entries and by the node check. */
+import { compareBytes } from '@outwrite/blockdev';
+import { Slab } from '@outwrite/buffer-cache';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { IndexBuilder } from '../src/index-build.ts';
+import {
+  childBirth,
+  childBlock,
+  childChecksum,
+  copySeparator,
+  IndexEntry,
+  indexFit,
+  insertIntoIndex,
+  removeFromIndex,
+  replaceSeparator,
+} from '../src/index-page.ts';
+import { buildMergedLeaf, LeafBuilder, mergedLeafBytes } from '../src/leaf-build.ts';
+import { LeafEntry } from '../src/leaf-entry.ts';
+import {
+  copyLeafKey,
+  FITS,
+  insertIntoLeaf,
+  leafFit,
+  leafValueLength,
+  leafValueStart,
+  removeFromLeaf,
+  replaceInLeaf,
+  TOO_FULL,
+} from '../src/leaf-page.ts';
+import { checkNode } from '../src/node-check.ts';
+import { fitsInline, maxKeyBytes } from '../src/node-format.ts';
+import { entryCount, writeHeader, zeroUnused } from '../src/node-header.ts';
+import { childPosition, findInLeaf, searchLeaf } from '../src/page-search.ts';
+
+const BASE = 16;
+
+function compare(a: Uint8Array, b: Uint8Array): number {
+  return compareBytes(a, 0, a.length, b, 0, b.length);
+}
+
+/** Keys that share prefixes, differ in length only, or hold zeros, so that heads and prefixes are put to the test. */
+function keyArbitrary(blockSize: number): fc.Arbitrary<Uint8Array> {
+  const few = fc.constantFrom(0, 0, 1, 0x61, 0x62, 0xff);
+  return fc.oneof(
+    fc.array(few, { minLength: 1, maxLength: 7 }).map((bytes) => Uint8Array.from(bytes)),
+    fc
+      .tuple(fc.constantFrom(3, 20, 40), fc.array(few, { minLength: 0, maxLength: 6 }))
+      .map(([length, bytes]) => Uint8Array.from([...new Array<number>(length).fill(0x70), ...bytes])),
+    fc.uint8Array({ minLength: 1, maxLength: maxKeyBytes(blockSize) }),
+  );
+}
+
+interface Pair {
+  key: Uint8Array;
+  value: Uint8Array;
+}
+
+function readLeaf(slab: Slab, blockSize: number): Pair[] {
+  const scratch = new Uint8Array(blockSize);
+  const pairs: Pair[] = [];
+  for (let i = 0; i < entryCount(slab, BASE); i++) {
+    const keyLength = copyLeafKey(slab, BASE, blockSize, i, scratch);
+    const start = leafValueStart(slab, BASE, i);
+    pairs.push({ key: scratch.slice(0, keyLength), value: slab.u8.slice(start, start + leafValueLength(slab, BASE, i)) });
+  }
+  return pairs;
+}
+
+function newSlab(blockSize: number): Slab {
+  const slab = new Slab(BASE + blockSize + 16);
+  slab.u8.fill(0xa5);
+  return slab;
+}
+
+function checkLeaf(slab: Slab, blockSize: number, model: Pair[]): void {
+  zeroUnused(slab, BASE, blockSize);
+  checkNode(slab, BASE, blockSize, { block: 7, level: 0, birth: 1, isRoot: false, blockCount: 100 });
+  expect(readLeaf(slab, blockSize)).toEqual(model);
+  expect(slab.u8.subarray(0, BASE).every((byte) => byte === 0xa5)).toBe(true);
+  expect(slab.u8.subarray(BASE + blockSize).every((byte) => byte === 0xa5)).toBe(true);
+}
+
+describe.each([512, 4096, 16384])('a leaf of %i bytes', (blockSize) => {
+  it('equals a sorted array after every insertion, replacement, removal, split and merge', () => {
+    const step = fc.record({
+      key: keyArbitrary(blockSize),
+      valueLength: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: blockSize >>> 2 })),
+      fill: fc.integer({ min: 0, max: 255 }),
+      removes: fc.integer({ min: 0, max: 3 }).map((draw) => draw === 0),
+      ascending: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: blockSize === 512 ? 60 : 40 }), (steps) => {
+        let slab = newSlab(blockSize);
+        writeHeader(slab, BASE, blockSize, 0, 0, 0);
+        let model: Pair[] = [];
+        const entry = new LeafEntry(blockSize);
+        const builder = new LeafBuilder(blockSize);
+        const scratch = { keyA: new Uint8Array(blockSize), keyB: new Uint8Array(blockSize) };
+        for (const { key, valueLength, fill, removes, ascending } of steps) {
+          entry.loadKey(key);
+          const index = model.findIndex((pair) => compare(pair.key, key) >= 0);
+          const insertAt = index < 0 ? model.length : index;
+          const found = index >= 0 && compare(model[index]!.key, key) === 0;
+          expect(searchLeaf(slab, BASE, blockSize, entry.key, entry.keyLength)).toBe(found ? insertAt : -1 - insertAt);
+          expect(findInLeaf(slab, BASE, blockSize, entry.key, entry.keyLength)).toBe(found ? insertAt : -1);
+          if (removes && found) {
+            removeFromLeaf(slab, BASE, insertAt);
+            model.splice(insertAt, 1);
+            checkLeaf(slab, blockSize, model);
+            continue;
+          }
+          if (!fitsInline(blockSize, key.length, valueLength)) continue;
+          const value = new Uint8Array(valueLength).fill(fill);
+          entry.loadValue(value);
+          model = model.slice();
+          if (found) model[insertAt] = { key, value };
+          else model.splice(insertAt, 0, { key, value });
+          const fit = leafFit(slab, BASE, blockSize, insertAt, found, entry);
+          if (fit === FITS) {
+            if (found) replaceInLeaf(slab, BASE, insertAt, entry);
+            else insertIntoLeaf(slab, BASE, insertAt, entry);
+          } else {
+            builder.load(slab, BASE, insertAt, found, entry);
+            if (fit !== TOO_FULL) {
+              builder.buildAll(slab, BASE);
+            } else {
+              const split = builder.chooseSplit(ascending ? 'leave-left-full' : 'balanced');
+              const right = newSlab(blockSize);
+              builder.build(slab, BASE, 0, split);
+              builder.build(right, BASE, split, builder.count);
+              const separator = builder.separator.slice(0, builder.separatorLength);
+              expect(compare(model[split - 1]!.key, separator)).toBeLessThan(0);
+              expect(compare(separator, model[split]!.key)).toBeLessThanOrEqual(0);
+              checkLeaf(slab, blockSize, model.slice(0, split));
+              checkLeaf(right, blockSize, model.slice(split));
+              const skipped = { inLeft: -1, inRight: -1 };
+              if (mergedLeafBytes(slab, BASE, right, BASE, blockSize, skipped, scratch) <= blockSize) {
+                const merged = newSlab(blockSize);
+                buildMergedLeaf(merged, BASE, blockSize, slab, BASE, right, BASE, scratch);
+                checkLeaf(merged, blockSize, model);
+                slab = merged;
+              } else if (fill % 2 === 0) {
+                model = model.slice(0, split);
+              } else {
+                slab = right;
+                model = model.slice(split);
+              }
+            }
+          }
+          checkLeaf(slab, blockSize, model);
+        }
+      }),
+      { numRuns: blockSize === 512 ? 150 : 60 },
+    );
+  });
+});
+
+interface Child {
+  separator: Uint8Array;
+  block: number;
+  checksum: number;
+  birth: number;
+}
+
+function readIndex(slab: Slab, blockSize: number): Child[] {
+  const scratch = new Uint8Array(blockSize);
+  const children: Child[] = [];
+  for (let i = 0; i < entryCount(slab, BASE); i++) {
+    const length = i === 0 ? 0 : copySeparator(slab, BASE, blockSize, i, scratch);
+    children.push({
+      separator: scratch.slice(0, length),
+      block: childBlock(slab, BASE, i),
+      checksum: childChecksum(slab, BASE, i),
+      birth: childBirth(slab, BASE, i),
+    });
+  }
+  return children;
+}
+
+const EMPTY = new Uint8Array(0);
+
+describe.each([512, 4096])('an index node of %i bytes', (blockSize) => {
+  function checkIndex(slab: Slab, model: Child[]): void {
+    zeroUnused(slab, BASE, blockSize);
+    checkNode(slab, BASE, blockSize, { block: 7, level: 1, birth: 2 ** 48 - 1, isRoot: true, blockCount: 0xf0000000 });
+    expect(readIndex(slab, blockSize)).toEqual(model);
+    expect(slab.u8.subarray(0, BASE).every((byte) => byte === 0xa5)).toBe(true);
+    expect(slab.u8.subarray(BASE + blockSize).every((byte) => byte === 0xa5)).toBe(true);
+  }
+
+  it('equals a sorted array after every insertion, replacement of a separator, removal, split and merge', () => {
+    const step = fc.record({
+      separator: keyArbitrary(blockSize),
+      birth: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+      block: fc.integer({ min: 0, max: 0xf0000000 - 1 }),
+      action: fc.integer({ min: 0, max: 7 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: blockSize === 512 ? 60 : 200 }), (steps) => {
+        let slab = newSlab(blockSize);
+        writeHeader(slab, BASE, blockSize, 1, 0, 0);
+        let model: Child[] = [];
+        const entry = new IndexEntry(blockSize);
+        const builder = new IndexBuilder(blockSize);
+        for (const { separator, birth, block, action } of steps) {
+          entry.setSeparator(separator, separator.length);
+          entry.setPointer(block, block ^ 0x5555, birth);
+          if (entry.checksum < 0) entry.checksum += 0x100000000;
+          const pointer = { block, checksum: entry.checksum, birth };
+          if (model.length === 0) {
+            entry.separatorLength = 0;
+            insertIntoIndex(slab, BASE, 0, entry);
+            model = [{ separator: EMPTY, ...pointer }];
+            checkIndex(slab, model);
+            continue;
+          }
+          let position = 0;
+          while (position + 1 < model.length && compare(model[position + 1]!.separator, separator) <= 0) position++;
+          expect(childPosition(slab, BASE, blockSize, separator, separator.length)).toBe(position);
+          const found = position > 0 && compare(model[position]!.separator, separator) === 0;
+          if (action === 0) {
+            removeFromIndex(slab, BASE, position);
+            model = model.filter((_, i) => i !== position);
+            if (model.length > 0) model[0] = { ...model[0]!, separator: EMPTY };
+            checkIndex(slab, model);
+            continue;
+          }
+          if (found) continue;
+          // A separator between its neighbours may take the place of the one before it.
+          const replaces = action === 1 && position > 0;
+          const at = replaces ? position : position + 1;
+          if (replaces) entry.copyPointer(slab, BASE, at);
+          const fit = indexFit(slab, BASE, blockSize, at, replaces, entry.separator, entry.separatorLength);
+          model = model.slice();
+          if (replaces) model[at] = { ...model[at]!, separator };
+          else model.splice(at, 0, { separator, ...pointer });
+          if (fit === FITS) {
+            if (replaces) replaceSeparator(slab, BASE, at, entry);
+            else insertIntoIndex(slab, BASE, at, entry);
+          } else {
+            builder.load(slab, BASE, at, replaces, entry);
+            if (fit !== TOO_FULL) {
+              builder.build(slab, BASE, 0, builder.count);
+            } else {
+              const split = builder.chooseSplit(action === 2);
+              const right = newSlab(blockSize);
+              builder.build(slab, BASE, 0, split);
+              builder.build(right, BASE, split, builder.count);
+              const promoted = builder.separator.slice(0, builder.separatorLength);
+              expect(promoted).toEqual(model[split]!.separator);
+              checkIndex(slab, model.slice(0, split));
+              const rightModel = model.slice(split);
+              rightModel[0] = { ...rightModel[0]!, separator: EMPTY };
+              checkIndex(right, rightModel);
+              if (action === 3) {
+                const middle = new IndexEntry(blockSize);
+                middle.setSeparator(promoted, promoted.length);
+                middle.copyPointer(right, BASE, 0);
+                builder.loadPair(slab, BASE, right, BASE, middle);
+                if (builder.usedBytes() <= blockSize) {
+                  builder.build(slab, BASE, 0, builder.count);
+                  checkIndex(slab, model);
+                  continue;
+                }
+              }
+              if (block % 2 === 0) {
+                model = model.slice(0, split);
+              } else {
+                slab = right;
+                model = rightModel;
+              }
+            }
+          }
+          checkIndex(slab, model);
+        }
+      }),
+      { numRuns: blockSize === 512 ? 200 : 40 },
+    );
+  });
+});
