@@ -73,7 +73,7 @@ export class PageSpace {
     const frame = this.#index.find(blockIndex);
     if (frame !== NO_FRAME) {
       this.#table.reference[frame] = 1;
-      this.#reader.hitCount++;
+      this.#reader.pageHitCount++;
     }
     return frame;
   }
@@ -150,10 +150,12 @@ export class PageSpace {
     if (frame !== NO_FRAME) this.#drop(frame);
   }
 
-  /** Drops all pages from `blockIndex` on. */
-  discardFrom(blockIndex: number): void {
+  /** Drops all pages from `blockIndex` on, up to and without `endIndex`. Costs what is cached, not the length of the range. */
+  discardFrom(blockIndex: number, endIndex: number = BLOCK_INDEX_LIMIT): void {
     const frames = this.#index.framesFrom(blockIndex);
-    for (let i = 0; i < frames.length; i++) this.#drop(frames[i]);
+    for (let i = 0; i < frames.length; i++) {
+      if (this.#table.pageIndex[frames[i]] < endIndex) this.#drop(frames[i]);
+    }
   }
 
   /**
