@@ -1,10 +1,10 @@
 /**
  * A device that counts what passes through it to another device.
  *
- * Synchronous and asynchronous calls are counted apart, calls when they are made, whether they succeed or not. With `classify`, written
+ * Synchronous and asynchronous calls are counted apart, when they are made, whether they succeed or not (wrong use is not counted). With `classify`, written
  * (and read) bytes are also counted by kind. Counters are plain values: take one before and one after, and subtract.
  */
-import { type BlockDevice, totalBytes } from './block-device.ts';
+import { type BlockDevice, checkTransfer, checkWrite, totalBytes } from './block-device.ts';
 
 /** Transfers of one sort: how many calls, buffers and bytes. */
 export interface TransferCount {
@@ -128,21 +128,24 @@ export class MeteringDevice implements BlockDevice {
   }
 
   readSync(position: number, buffers: readonly Uint8Array[]): void {
+    checkTransfer(this, position, buffers);
     count(this.#reads, buffers);
     this.inner.readSync(position, buffers);
     if (this.#classifyReads) this.#countKinds(this.#read, position, buffers);
   }
 
   writeSync(position: number, buffers: readonly Uint8Array[]): void {
+    checkWrite(this, position, buffers);
     count(this.#syncWrites, buffers);
     this.#countKinds(this.#written, position, buffers);
     this.inner.writeSync(position, buffers);
   }
 
-  write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+  async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+    checkWrite(this, position, buffers);
     count(this.#asyncWrites, buffers);
     this.#countKinds(this.#written, position, buffers);
-    return this.inner.write(position, buffers);
+    await this.inner.write(position, buffers);
   }
 
   flush(): Promise<void> {

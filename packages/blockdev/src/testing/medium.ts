@@ -202,23 +202,30 @@ export class Medium {
         return;
       }
       case 'land':
-        return this.land(event.ordinal);
+        this.land(event.ordinal);
+        return;
       case 'return':
-        return this.return(event.ordinal);
+        this.return(event.ordinal);
+        return;
       case 'fail':
-        return this.fail(event.ordinal);
+        this.fail(event.ordinal);
+        return;
       case 'lose':
-        return this.lose(event.ordinal);
+        this.lose(event.ordinal);
+        return;
       case 'flush begin':
         return;
       case 'flush end':
-        return this.endFlush(event.flush);
+        this.endFlush(event.flush);
+        return;
       case 'flush fail':
-        return this.failFlush(event.flush);
+        this.failFlush(event.flush);
+        return;
       case 'grow':
-        return this.grow(event.sizeBytes);
+        this.grow(event.sizeBytes);
+        return;
       case 'note':
-        return this.note(event.value);
+        this.note(event.value);
     }
   }
 

@@ -1,0 +1,83 @@
+/** XXH32 against published values, and its two forms against each other. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { xxh32, xxh32Words } from '../src/xxh32.ts';
+
+/** The test input of the reference implementation's self-test: the top bytes of a 64-bit multiplicative sequence. */
+function referenceInput(lengthBytes: number): Uint8Array {
+  const bytes = new Uint8Array(lengthBytes);
+  let state = 2654435761n;
+  for (let i = 0; i < lengthBytes; i++) {
+    bytes[i] = Number(state >> 56n);
+    state = BigInt.asUintN(64, state * 11400714785074694797n);
+  }
+  return bytes;
+}
+
+describe('XXH32', () => {
+  it.each([
+    [0, 0, 0x02cc5d05],
+    [0, 2654435761, 0x36b78ae7],
+    [1, 0, 0xcf65b03e],
+    [1, 2654435761, 0xb4545aa4],
+    [14, 0, 0x1208e7e2],
+    [14, 2654435761, 0x6af1d1fe],
+    [222, 0, 0x5bd11dbd],
+    [222, 2654435761, 0x58803c5f],
+  ])('of %i reference bytes with seed %i is the published value', (length, seed, expected) => {
+    expect(xxh32(referenceInput(222), 0, length, seed)).toBe(expected);
+  });
+
+  it.each([
+    ['', 0x02cc5d05],
+    ['abc', 0x32d153ff],
+    ['Nobody inspects the spammish repetition', 0xe2293b2f],
+  ])('of %j is the published value', (text, expected) => {
+    expect(xxh32(new TextEncoder().encode(text))).toBe(expected);
+  });
+
+  it('is the same for bytes and for words, at any length, alignment and seed', () => {
+    const slab = new ArrayBuffer(4096);
+    const bytes = new Uint8Array(slab);
+    const words = new Uint32Array(slab);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = Math.imul(i + 1, 0x9e3779b1) >>> 24;
+    const shifted = new Uint8Array(4097);
+    shifted.set(bytes, 1);
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 500 }),
+        fc.nat({ max: 500 }),
+        fc.nat({ max: 0xffffffff }),
+        (startWord, wordCount, seed) => {
+          const expected = xxh32Words(words, startWord, wordCount, seed);
+          const start = startWord * 4;
+          const end = start + wordCount * 4;
+          expect(xxh32(bytes, start, end, seed)).toBe(expected);
+          expect(xxh32(shifted, start + 1, end + 1, seed)).toBe(expected);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is the same for lengths that are no multiple of four, wherever they begin', () => {
+    const bytes = referenceInput(1000);
+    const shifted = new Uint8Array(1003);
+    for (let shift = 0; shift < 4; shift++) {
+      shifted.set(bytes, shift);
+      for (const length of [255, 256, 257, 258, 259, 511, 997]) {
+        expect(xxh32(shifted, shift, shift + length)).toBe(xxh32(bytes.slice(0, length)));
+      }
+    }
+  });
+
+  it('notices every single flipped bit of a sector', () => {
+    const sector = referenceInput(512);
+    const expected = xxh32(sector);
+    for (let bit = 0; bit < 4096; bit++) {
+      sector[bit >> 3]! ^= 1 << (bit & 7);
+      expect(xxh32(sector)).not.toBe(expected);
+      sector[bit >> 3]! ^= 1 << (bit & 7);
+    }
+  });
+});
