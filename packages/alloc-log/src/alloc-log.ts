@@ -1,0 +1,541 @@
+/**
+ * The log of promises and the space that it governs: what a layer with blocks of its own builds on.
+ *
+ * Lifecycle: `format` or `open` (recovery, and for writable openings the opening checkpoint), then operations and commits, then `close`.
+ * An operation has two halves. In the first it calls `ensure` until that says yes; this may commit, may throw, and has changed nothing.
+ * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
+ * be there as a whole, or not at all, after a crash.
+ */
+import { assert, type BlockDevice, BLOCK_NUMBER_LIMIT, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
+import { BufferCache, type Frame } from '@outwrite/buffer-cache';
+import { nilPointer } from './block-pointer.ts';
+import { takeCheckpoint, writeSlot } from './checkpoint.ts';
+import { Committer } from './committer.ts';
+import type { Stager } from './delta-flight.ts';
+import type { Extent } from './extent.ts';
+import { FreeMap } from './free-map.ts';
+import type { LogClient } from './log-client.ts';
+import { type LogBounds, LogCore } from './log-core.ts';
+import type { ListedKind } from './log-record-format.ts';
+import { type LogStats, newCounters, type RecoveryReport } from './log-stats.ts';
+import { openWritable } from './opening.ts';
+import { loadFreeMap, recoverLog, recoveryReport, replay } from './recovery.ts';
+import { readSlots } from './slots.ts';
+import { availableBlocks, imageOverhead } from './space-accounting.ts';
+import { isBlockSize, LIFE_ID_BYTES, minimalBlockCount, SLOT_BYTES, SLOT_POSITIONS, slotExtents, type Superblock, VOLUME_ID_BYTES } from './superblock-format.ts';
+import { type LogView, WaitingList } from './waiting-list.ts';
+
+const DEFAULT_BLOCK_BYTES = 4096;
+const DEFAULT_CACHE_BYTES: number = 32 * 1024 * 1024;
+
+export interface LogTuning {
+  /** Budget of the buffer cache in bytes; 32 MiB by default. */
+  cacheBytes?: number;
+  /** Source of random ids; the platform's `crypto` by default. */
+  randomBytes?: (length: number) => Uint8Array;
+  /** Bounds for work that is done early; see `LogBounds`. The defaults serve; tests make them small. */
+  bounds?: Partial<LogBounds>;
+}
+
+export interface FormatOptions extends LogTuning {
+  /** 512 to 16384, a power of two; 4096 by default. Fixed for the life of the volume. */
+  blockSize?: number;
+  /** The volume never grows beyond this; the device's own limit by default. */
+  maxBytes?: number;
+}
+
+export interface OpenOptions extends LogTuning {
+  /** Recovers in memory and writes nothing. */
+  readOnly?: boolean;
+}
+
+export class AllocLog {
+  readonly device: BlockDevice;
+  readonly cache: BufferCache;
+  readonly blockSize: number;
+  readonly readOnly: boolean;
+  /** How the volume was found; null for one that was just formatted. */
+  readonly recovery: RecoveryReport | null;
+  readonly #core: LogCore;
+  readonly #committer: Committer;
+  /** The open delta in which memory pressure last made a commit: a second one in the same delta could not help. */
+  #relievedDelta = 0;
+
+  private constructor(core: LogCore, recovery: RecoveryReport | null) {
+    this.#core = core;
+    this.device = core.device;
+    this.cache = core.cache;
+    this.blockSize = core.blockBytes;
+    this.readOnly = core.readOnly;
+    this.recovery = recovery;
+    this.#committer = new Committer(core);
+  }
+
+  /** Makes a volume of what the device holds, whatever that is. Throws a `RangeError` for impossible sizes, or what the device throws. */
+  static format(device: BlockDevice, options: FormatOptions, client: LogClient): AllocLog {
+    const blockBytes = options.blockSize ?? DEFAULT_BLOCK_BYTES;
+    if (!isBlockSize(blockBytes)) throw new RangeError(`block size ${blockBytes} is no power of two from 512 to 16384`);
+    const maxBytes = Math.min(options.maxBytes ?? Number.POSITIVE_INFINITY, device.maxSizeBytes);
+    const blockLimit = Math.min(Math.floor(maxBytes / blockBytes), BLOCK_NUMBER_LIMIT);
+    if (!(blockLimit >= minimalBlockCount(blockBytes))) {
+      const leastBytes = minimalBlockCount(blockBytes) * blockBytes;
+      throw new RangeError(`${maxBytes} bytes are too few for a volume; at least ${leastBytes} are needed with blocks of ${blockBytes} bytes`);
+    }
+    const random = options.randomBytes ?? platformRandomBytes;
+    const core = makeCore(device, options, client, {
+      compatibleFlags: 0,
+      readOnlyFlags: 0,
+      blockBytes,
+      blockLimit,
+      volumeId: random(VOLUME_ID_BYTES),
+      lifeId: random(LIFE_ID_BYTES),
+      generation: 1,
+      delta: 0,
+      sizeBlocks: 0,
+      root: nilPointer(),
+      rootLevel: 0,
+      freeMapRoot: nilPointer(),
+      freeMapLevel: 0,
+      freeMapPages: 0,
+      nextLogBlock: 0,
+      nextLogNumber: 0,
+      previousLogChecksum: 0,
+    });
+    const { pages } = core.map;
+    const slots = slotExtents(blockBytes);
+    const lastSlot = slots[slots.length - 1]!;
+    pages.extend(lastSlot.start + lastSlot.count);
+    for (const { start, count } of slots) pages.setUsed(start, count);
+    core.chain = [{ block: core.takeHeldBlock(), delta: 1 }];
+    const log = new AllocLog(core, null);
+    client.load(log, null);
+    device.grow(SLOT_POSITIONS[SLOT_POSITIONS.length - 1]! + SLOT_BYTES);
+    // The old slots go first: a crash in the middle must not leave an old volume whose blocks are being overwritten.
+    for (const position of SLOT_POSITIONS) device.writeSync(position, [new Uint8Array(SLOT_BYTES)]);
+    device.flushSync();
+    const checkpoint = takeCheckpoint(core, 0);
+    checkpoint.batch.writeSync();
+    device.flushSync();
+    checkpoint.writeSlot();
+    device.flushSync();
+    core.superblock = { ...core.superblock, generation: core.superblock.generation + 1 };
+    writeSlot(core, core.superblock);
+    device.flushSync();
+    core.counters.flushes += 4;
+    checkpoint.releaseFrames();
+    core.waiting.checkpointDurable(core.superblock.generation);
+    return log;
+  }
+
+  /**
+   * Opens a volume: recovery, and for a writable opening the opening checkpoint. Throws `NotAVolumeError`, `TruncatedError`,
+   * `UnsupportedError`, or a `CorruptionError` for damage below the superblock or in the middle of the log (which only a read-only
+   * opening gets past, see `recovery.damage`).
+   */
+  static open(device: BlockDevice, options: OpenOptions, client: LogClient): AllocLog {
+    const readOnly = options.readOnly ?? device.readOnly;
+    const slots = readSlots(device);
+    if (!readOnly && slots.chosen.readOnlyFlags !== 0) {
+      throw new OutwriteError(
+        'EUNSUPPORTED',
+        `the volume uses features (flags 0x${slots.chosen.readOnlyFlags.toString(16)}) with which this release can only read it; open it read-only`,
+      );
+    }
+    const core = makeCore(device, options, client, slots.chosen, readOnly);
+    loadFreeMap(core);
+    const recovered = recoverLog(device, slots.chosen);
+    if (recovered.damage !== null && !readOnly) throw recovered.damage;
+    const report = recoveryReport(slots, recovered, recovered.kept[recovered.kept.length - 1]?.delta ?? slots.chosen.delta);
+    const log = new AllocLog(core, report);
+    const { root, rootLevel } = slots.chosen;
+    client.load(log, { pointer: root, level: rootLevel });
+    replay(core, recovered);
+    if (!readOnly) {
+      const random = options.randomBytes ?? platformRandomBytes;
+      report.relocatedBlocks = openWritable(core, recovered, random(LIFE_ID_BYTES));
+    }
+    return log;
+  }
+
+  // --- state ----------------------------------------------------------------------------------------------------------------------
+
+  /** Number of the delta that changes enter now. */
+  get openDelta(): number {
+    return this.#core.open.number;
+  }
+
+  /** Number of the epoch: counts up with each checkpoint taken. */
+  get openEpoch(): number {
+    return this.#core.epoch;
+  }
+
+  get durableDelta(): number {
+    return this.#core.durableDelta;
+  }
+
+  get blockLimit(): number {
+    return this.#core.superblock.blockLimit;
+  }
+
+  get volumeId(): Uint8Array {
+    return this.#core.superblock.volumeId.slice();
+  }
+
+  /** Something was changed since the last commit. */
+  get hasChanges(): boolean {
+    return this.#core.open.changed;
+  }
+
+  get isStaging(): boolean {
+    return this.#core.staging;
+  }
+
+  /** The first failure of a write or flush, wrapped; null while all is well. */
+  get latched(): Error | null {
+    return this.#core.latched;
+  }
+
+  /** Throws unless the volume can be changed: `LatchedError`, `ClosedError`, `ReadOnlyError`. */
+  checkWritable(): void {
+    this.#core.check();
+  }
+
+  // --- first half of an operation ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Is there room for `blocks` blocks to be allocated now and `nodes` new provisional nodes? True: go on. False: a commit or a
+   * checkpoint was made for the sake of space or memory; whatever was looked up before may have moved, begin again. Throws a
+   * `NoSpaceError` when nothing helps. With `reclaiming` the reserve is open, for what will free more than it takes. Inside `transact` it
+   * never commits, and while staging it is always true: room was set aside before (`hold`).
+   */
+  ensure(blocks: number, nodes: number, reclaiming: boolean): boolean {
+    const core = this.#core;
+    if (core.staging) return true;
+    core.check();
+    const needed = blocks + 2 * nodes;
+    const tight = availableBlocks(core, reclaiming) < needed;
+    if (!tight && !this.#memoryIsShort()) return true;
+    if (core.transactionDepth > 0) {
+      if (tight) throw this.#noSpace(needed, reclaiming);
+      return true;
+    }
+    if (!tight) {
+      this.#relieve();
+      return false;
+    }
+    this.#committer.commitSync();
+    for (let i = 0; i < 2 && availableBlocks(core, reclaiming) < needed; i++) this.#committer.checkpointSync();
+    if (availableBlocks(core, reclaiming) < needed) throw this.#noSpace(needed, reclaiming);
+    return false;
+  }
+
+  #memoryIsShort(): boolean {
+    const core = this.#core;
+    if (this.#relievedDelta === core.open.number || !core.open.changed) return false;
+    return core.open.allocatedCount + core.heldCount + core.provisional.count > core.bounds.dirtyBlocks;
+  }
+
+  #relieve(): void {
+    const core = this.#core;
+    if (core.provisional.count * 2 > core.bounds.dirtyBlocks) this.#committer.checkpointSync();
+    else this.#committer.commitSync();
+    this.#relievedDelta = core.open.number;
+  }
+
+  #noSpace(needed: number, reclaiming: boolean): NoSpaceError {
+    const core = this.#core;
+    const free = Math.max(0, availableBlocks(core, reclaiming)) * core.blockBytes;
+    const views = core.waiting.views.length;
+    const advice = views > 0 ? `close the ${views} open views, which keep freed space, or delete something` : 'delete something';
+    return new NoSpaceError(
+      `the volume is full: ${needed * core.blockBytes} bytes are needed and ${free} of ${core.superblock.blockLimit * core.blockBytes} are free; ${advice}`,
+    );
+  }
+
+  /** Sets aside blocks for what staging will need. Call `ensure` first. */
+  hold(blocks: number): void {
+    this.#core.heldCount += blocks;
+    this.#core.open.changed = true;
+  }
+
+  /** Gives back what `hold` set aside. */
+  unhold(blocks: number): void {
+    assert(blocks <= this.#core.heldCount, 'only what was set aside is given back');
+    this.#core.heldCount -= blocks;
+  }
+
+  /** Runs `fn` with no delta boundary inside: after a crash all of it is there or nothing. Nothing is undone when `fn` throws. */
+  transact<T>(fn: () => T): T {
+    const core = this.#core;
+    core.check();
+    core.transactionDepth++;
+    try {
+      return fn();
+    } finally {
+      core.transactionDepth--;
+    }
+  }
+
+  /** Reads the parts of the free map that freeing these blocks will change, so that `free` cannot fail. Throws a `CorruptionError`. */
+  prepareFree(start: number, count: number): void {
+    this.#core.map.pages.prefetch(start, count);
+  }
+
+  // --- second half: cannot fail -----------------------------------------------------------------------------------------------------
+
+  /** One block, next to what was allocated last. */
+  allocateBlock(): number {
+    const core = this.#core;
+    const block = core.map.findBlock();
+    assert(block !== -1, 'ensure comes before allocate');
+    core.map.pages.setUsed(block, 1);
+    core.open.allocated(block, 1);
+    return block;
+  }
+
+  /** 1 to `blockCount` consecutive blocks, at `goal` if that is free; call again for the rest. */
+  allocateExtent(blockCount: number, goal?: number): Extent {
+    const core = this.#core;
+    const extent = core.map.findExtent(blockCount, goal);
+    assert(extent !== null, 'ensure comes before allocate');
+    core.map.pages.setUsed(extent.start, extent.count);
+    core.open.allocated(extent.start, extent.count);
+    return extent;
+  }
+
+  /**
+   * Leaf, data or overflow blocks are no longer referred to. Born in the open delta they are free at once, unless a snapshot could see
+   * them they are reusable when this delta is durable and no older view is open.
+   */
+  free(start: number, count: number, birth: number): void {
+    const core = this.#core;
+    if (!ownedByHead(birth)) return;
+    try {
+      if (birth === core.open.number) {
+        core.map.pages.clearUsed(start, count);
+        core.open.gaveBack(start, count);
+      } else {
+        core.holdBack(start, count);
+        core.open.freed(start, count);
+      }
+    } catch (error) {
+      // A page of the free map that could not be read: memory no longer agrees with itself.
+      throw this.#committer.latch(error);
+    }
+  }
+
+  /** A number for an index node of the open epoch. */
+  takeProvisional(): number {
+    this.#core.open.changed = true;
+    return this.#core.provisional.take();
+  }
+
+  releaseProvisional(number: number): void {
+    this.#core.provisional.release(number);
+  }
+
+  /** A node that an earlier checkpoint wrote was replaced or dropped: reusable after the second checkpoint from now. */
+  retire(block: number): void {
+    this.#core.open.changed = true;
+    this.#core.retired.push(block);
+  }
+
+  /** Something entered the open delta that allocates nothing yet. */
+  markChanged(): void {
+    this.#core.open.changed = true;
+  }
+
+  // --- content of the delta ---------------------------------------------------------------------------------------------------------
+
+  /** While staging: `frame` is written to `block` with this delta, listed with its checksum. It must not change before that is durable. */
+  writeFrame(block: number, frame: Frame, checksum: number, kind: ListedKind): void {
+    assert(this.#core.staging, 'frames are handed over while staging');
+    this.#core.open.frameWrites.push({ block, frame, checksum, kind });
+  }
+
+  /** The caller has written blocks from `start` on, allocated in this delta, synchronously. One checksum a block. */
+  writtenDirectly(start: number, checksums: ArrayLike<number>, kind: ListedKind): void {
+    this.#core.open.wroteDirectly(start, checksums, kind);
+    this.#core.counters.bytesWritten[kind] += checksums.length * this.#core.blockBytes;
+  }
+
+  /** Takes 1 to `blockCount` consecutive blocks for an asynchronous write from a caller's memory. No delta owns them until it ends. */
+  startDirectWrite(blockCount: number, goal?: number): Extent {
+    const core = this.#core;
+    const extent = core.map.findExtent(blockCount, goal);
+    assert(extent !== null, 'ensure comes before allocate');
+    core.map.pages.setHeld(extent.start, extent.count);
+    core.pendingDirectCount += extent.count;
+    return extent;
+  }
+
+  /** The write has returned: the blocks enter the delta that is open now, which is then their birth. */
+  endDirectWrite(start: number, checksums: ArrayLike<number>, kind: ListedKind): void {
+    const core = this.#core;
+    core.map.pages.clearHeld(start, checksums.length);
+    core.pendingDirectCount -= checksums.length;
+    core.map.pages.setUsed(start, checksums.length);
+    core.open.allocated(start, checksums.length);
+    core.open.wroteFromCaller = true;
+    this.writtenDirectly(start, checksums, kind);
+  }
+
+  /** The write is not wanted any more although it has returned; its blocks are free again. A failed write latches instead: `failDirectWrite`. */
+  abandonDirectWrite(start: number, count: number): void {
+    this.#core.map.pages.clearHeld(start, count);
+    this.#core.pendingDirectCount -= count;
+  }
+
+  /** A write that the caller issued has failed. Latches the volume and returns the error to throw. */
+  latch(cause: unknown): Error {
+    return this.#committer.latch(cause);
+  }
+
+  /** Called in each closing turn; the last registered runs first. */
+  registerStager(stager: Stager): void {
+    this.#committer.stagers.push(stager);
+  }
+
+  // --- boundaries -------------------------------------------------------------------------------------------------------------------
+
+  /** Makes everything changed before the call durable; resolves with the number of the delta. Concurrent callers share one. */
+  commit(): Promise<number> {
+    return this.#committer.commit();
+  }
+
+  commitSync(): number {
+    return this.#committer.commitSync();
+  }
+
+  /** Commits and takes a checkpoint; resolves when it is durable. */
+  checkpoint(): Promise<void> {
+    return this.#committer.checkpoint();
+  }
+
+  checkpointSync(): void {
+    this.#committer.checkpointSync();
+  }
+
+  /** A hold on the state of the last closed delta: what is freed from now on is not reused before it is released. */
+  openView(): LogView {
+    return this.#core.waiting.openView(this.#core.open.number - 1);
+  }
+
+  /** Commits, checkpoints what the log holds, and closes the device. A latched volume writes nothing. */
+  async close(): Promise<void> {
+    const core = this.#core;
+    if (core.closed) return;
+    try {
+      if (!core.readOnly && core.latched === null) {
+        await this.commit();
+        await this.#committer.drain();
+        if (core.latched === null && this.#needsCheckpoint()) await this.checkpoint();
+        await this.#committer.drain();
+      }
+    } finally {
+      core.closed = true;
+      await core.device.close();
+    }
+  }
+
+  /** As `close`. Throws the device's error while asynchronous calls are in flight; then `close` is the way. */
+  closeSync(): void {
+    const core = this.#core;
+    if (core.closed) return;
+    if (!core.readOnly && core.latched === null) {
+      this.#committer.commitSync();
+      if (this.#needsCheckpoint()) this.#committer.checkpointSync();
+    }
+    core.device.closeSync();
+    core.closed = true;
+  }
+
+  #needsCheckpoint(): boolean {
+    return this.#core.logBlockCount > 0 || this.#core.open.changed;
+  }
+
+  stats(): LogStats {
+    const core = this.#core;
+    const { pages } = core.map;
+    const waitingBlocks = core.waiting.blockCount;
+    const retired = core.retired.length;
+    const spoken = Math.min(core.map.availableCount, core.heldCount + imageOverhead(core));
+    const views = core.waiting.views;
+    return {
+      ...core.counters,
+      bytesWritten: { ...core.counters.bytesWritten },
+      blockBytes: core.blockBytes,
+      openDelta: core.open.number,
+      durableDelta: core.durableDelta,
+      generation: core.superblock.generation,
+      logBlocks: core.logBlockCount,
+      provisionalNodes: core.provisional.count,
+      limitBlocks: pages.blockLimit,
+      usedBlocks: pages.usedCount - retired,
+      freeBlocks: core.map.availableCount - spoken,
+      waitingBlocks: waitingBlocks + retired,
+      reservedBlocks: pages.heldCount - waitingBlocks + spoken,
+      sizeBlocks: pages.sizeBlocks,
+      openViews: views.length,
+      oldestViewAgeMs: views.length === 0 ? 0 : Date.now() - Math.min(...views.map((view) => view.openedAt)),
+      latched: core.latched !== null,
+      recovery: this.recovery,
+    };
+  }
+
+  /** Blocks that no client owns: superblock slots, the stored free map. They count as used. */
+  *systemExtents(): Generator<Extent> {
+    yield* slotExtents(this.blockSize);
+    for (const block of this.#core.map.ownBlocks()) yield { start: block, count: 1 };
+  }
+
+  /** Blocks that count as used until the next checkpoint although nothing refers to them. */
+  retiredBlocks(): readonly number[] {
+    return this.#core.retired;
+  }
+
+  /** Extents of used blocks, ascending, as the free map has them. Throws a `CorruptionError` where it is damaged. */
+  usedExtents(): Generator<Extent> {
+    return this.#core.map.pages.usedExtents();
+  }
+}
+
+/**
+ * The one place that asks who owns a freed block. A head frees what was born after its anchor; before there are snapshots, the anchor of
+ * the only head is delta 0 and everything is its own.
+ */
+function ownedByHead(birth: number): boolean {
+  const anchor = 0;
+  return birth > anchor;
+}
+
+function makeCore(device: BlockDevice, tuning: LogTuning, client: LogClient, superblock: Superblock, readOnly = false): LogCore {
+  const { blockBytes, blockLimit } = superblock;
+  const budgetBytes = tuning.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  const cacheBlocks = Math.floor(budgetBytes / blockBytes);
+  const map = new FreeMap(device, { blockBytes, blockLimit });
+  return new LogCore({
+    device,
+    cache: new BufferCache(device, { blockSize: blockBytes, budgetBytes }),
+    map,
+    waiting: new WaitingList(map.pages),
+    client,
+    bounds: {
+      logBlocks: 1024,
+      promises: 16384,
+      nodes: Math.max(64, Math.floor(cacheBlocks / 4)),
+      flushFirstBytes: 1024 * 1024,
+      zeroAheadBytes: 1024 * 1024,
+      dirtyBlocks: Math.max(64, Math.floor(cacheBlocks / 2)),
+      ...tuning.bounds,
+    },
+    counters: newCounters(),
+    superblock,
+    readOnly,
+  });
+}
+
+function platformRandomBytes(length: number): Uint8Array {
+  const platform = globalThis as unknown as { crypto: { getRandomValues(target: Uint8Array): Uint8Array } };
+  return platform.crypto.getRandomValues(new Uint8Array(length));
+}

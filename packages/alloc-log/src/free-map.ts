@@ -1,0 +1,303 @@
+/**
+ * The free map: where to allocate, and the image of it that a checkpoint stores.
+ *
+ * Two cursors serve two kinds of requests. Small ones (log, leaves, small data) follow one another from a cursor through the space that
+ * was written before, so that a delta lands in one run; they go round when a good part of that space is free again, and reach beyond
+ * it otherwise. Long ones take a free run of at least 64 blocks if there is one, else fresh space at the end. No request looks at more
+ * than the summaries and the pages that it allocates from.
+ *
+ * The image contains its own allocations: pages and nodes get new places until doing so changes no further page (`writeImage`).
+ */
+import { assert, type BlockDevice, CorruptionError, NIL_BLOCK, xxh32 } from '@outwrite/blockdev';
+import { type BlockPointer, nilPointer } from './block-pointer.ts';
+import type { Extent } from './extent.ts';
+import { decodeFreeMapNode, encodeFreeMapNode, type FreeMapEntry, nodeFanOut } from './free-map-format.ts';
+import { LONG_RUN_BLOCKS, MapPages } from './map-pages.ts';
+
+/** Root of a stored free map. */
+export interface FreeMapRoot {
+  pointer: BlockPointer;
+  level: number;
+  pageCount: number;
+}
+
+export interface FreeMapImage {
+  root: FreeMapRoot;
+  /** New blocks with their content, in the order in which they were allocated. */
+  blocks: { block: number; bytes: Uint8Array }[];
+  /** Blocks of the image before, which this one replaces. */
+  retired: number[];
+}
+
+/** Small requests go round when at least this part of the written space is free. */
+const GO_ROUND_PART = 8;
+
+export class FreeMap {
+  readonly pages: MapPages;
+  readonly #fanOut: number;
+  /** `#nodes[i]` are the stored nodes of level i + 1; the last level has one node, the root. */
+  #nodes: FreeMapEntry[][] = [];
+  #cursor = 0;
+  #longCursor = 0;
+
+  constructor(device: BlockDevice, options: { blockBytes: number; blockLimit: number }) {
+    this.pages = new MapPages(device, options);
+    this.#fanOut = nodeFanOut(options.blockBytes);
+  }
+
+  /** Blocks that can be allocated, those beyond the present end of the volume included. */
+  get availableCount(): number {
+    return this.pages.availableCount + this.pages.blockLimit - this.pages.sizeBlocks;
+  }
+
+  /** Where the next small request will look first. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** Whether small requests would go round to the beginning rather than reach beyond the end. */
+  get wouldGoRound(): boolean {
+    return this.pages.availableCount * GO_ROUND_PART >= this.pages.sizeBlocks;
+  }
+
+  /** Finds one block, or -1 when none is left. The caller marks it used or held before it asks again. */
+  findBlock(): number {
+    const found = this.#findSmall();
+    if (found !== -1) this.#cursor = found + 1;
+    return found;
+  }
+
+  /** Finds 1 to `blockCount` consecutive blocks near `goal` (default: where the last ones were), or null when none is left. */
+  findExtent(blockCount: number, goal?: number): Extent | null {
+    if (blockCount < LONG_RUN_BLOCKS) {
+      let start = goal === undefined ? -1 : this.#availableAt(goal);
+      if (start === -1) start = this.#findSmall();
+      if (start === -1) return null;
+      const count = start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
+      this.#cursor = start + count;
+      return { start, count };
+    }
+    let start = goal === undefined ? -1 : this.#availableAt(goal);
+    if (start === -1) start = this.pages.nextLongRun(this.#longCursor);
+    if (start === -1) start = this.pages.nextLongRun(0);
+    if (start === -1 && this.#freshCount(blockCount) > 0) start = this.pages.sizeBlocks;
+    if (start === -1) start = this.#findSmall();
+    if (start === -1) return null;
+    const count = start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
+    this.#longCursor = start + count;
+    return { start, count };
+  }
+
+  #availableAt(goal: number): number {
+    if (goal >= this.pages.sizeBlocks) return goal === this.pages.sizeBlocks && goal < this.pages.blockLimit ? goal : -1;
+    return this.pages.nextAvailable(goal) === goal ? goal : -1;
+  }
+
+  #freshCount(blockCount: number): number {
+    return Math.min(blockCount, this.pages.blockLimit - this.pages.sizeBlocks);
+  }
+
+  #findSmall(): number {
+    const { pages } = this;
+    const ahead = pages.nextAvailable(this.#cursor);
+    if (ahead !== -1) return ahead;
+    const fresh = this.#freshCount(1) > 0;
+    if (!fresh || this.wouldGoRound) {
+      const found = pages.nextAvailable(0);
+      if (found !== -1) return found;
+    }
+    return fresh ? pages.sizeBlocks : -1;
+  }
+
+  /** Upper bound of the blocks that `writeImage` would allocate now, with some pages more than are changed yet. */
+  imageBlockBound(): number {
+    const pageCount = Math.min(this.pages.changed.size + 4, this.pages.pageCount + 1);
+    let bound = pageCount;
+    for (let nodeCount = this.pages.pageCount + 1; ; ) {
+      nodeCount = Math.ceil(nodeCount / this.#fanOut);
+      bound += Math.min(nodeCount, pageCount);
+      if (nodeCount <= 1) return bound;
+    }
+  }
+
+  /** Takes over a stored map: reads its nodes, no pages. Throws a `CorruptionError`. */
+  load(
+    root: FreeMapRoot,
+    sizeBlocks: number,
+    readNode: (pointer: BlockPointer) => Uint8Array,
+  ): void {
+    const { pageCount } = root;
+    this.#nodes = this.#nodeCounts(pageCount).map((count) => Array.from({ length: count }, idleEntry));
+    if (this.#nodes.length !== root.level) {
+      throw new CorruptionError('superblock', 'the height of the free map does not fit its size', {
+        expected: this.#nodes.length,
+        actual: root.level,
+      });
+    }
+    const pageEntries: FreeMapEntry[] = Array.from({ length: pageCount }, idleEntry);
+    if (root.level > 0) {
+      this.#nodes[root.level - 1]![0]!.pointer = root.pointer;
+      this.#loadNode(root.level, 0, pageEntries, readNode);
+    }
+    for (const { pointer, usedCount } of pageEntries) this.pages.addStoredPage(pointer, usedCount);
+    this.pages.extend(sizeBlocks);
+  }
+
+  /** Reads a node and those below it, down to the entries of pages; returns the number of used blocks. */
+  #loadNode(
+    level: number,
+    index: number,
+    pageEntries: FreeMapEntry[],
+    readNode: (pointer: BlockPointer) => Uint8Array,
+  ): number {
+    const { pointer } = this.#nodes[level - 1]![index]!;
+    if (pointer.block === NIL_BLOCK) return 0;
+    const children = level === 1 ? pageEntries : this.#nodes[level - 2]!;
+    const firstChild = index * this.#fanOut;
+    const pagesPerEntry = this.#fanOut ** (level - 1);
+    const entries = decodeFreeMapNode(readNode(pointer), {
+      block: pointer.block,
+      level,
+      firstPage: firstChild * pagesPerEntry,
+      entryCount: Math.min(this.#fanOut, children.length - firstChild),
+      blockLimit: this.pages.blockLimit,
+      pagesPerEntry,
+    });
+    let usedCount = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      children[firstChild + i] = entry;
+      if (level > 1 && this.#loadNode(level - 1, firstChild + i, pageEntries, readNode) !== entry.usedCount) {
+        throw new CorruptionError('free-map node', 'a count of used blocks does not fit what lies below', {
+          block: pointer.block,
+          expected: entry.usedCount,
+        });
+      }
+      usedCount += entry.usedCount;
+    }
+    return usedCount;
+  }
+
+  /** Nodes needed at each level, from level 1 up to the root. */
+  #nodeCounts(pageCount: number): number[] {
+    const counts: number[] = [];
+    for (let count = pageCount; count > 0; ) {
+      count = Math.ceil(count / this.#fanOut);
+      counts.push(count);
+      if (count === 1) break;
+    }
+    return counts;
+  }
+
+  /**
+   * Makes the image of the map as it is now, with the blocks of the image itself in it and those of the image before taken out.
+   * `allocate` marks a block as used and returns it; `retire` marks one as no longer used. Both may change further pages, which then
+   * get new places too; that ends because there are finitely many and a page gets a place only once.
+   */
+  writeImage(delta: number, allocate: () => number, retire: (block: number) => void): FreeMapImage {
+    const { pages } = this;
+    const placed = new Map<number, number>();
+    const placedNodes: Map<number, number>[] = [];
+    const retired: number[] = [];
+    const giveUp = (pointer: BlockPointer): void => {
+      if (pointer.block === NIL_BLOCK) return;
+      retired.push(pointer.block);
+      retire(pointer.block);
+    };
+    for (let settled = false; !settled; ) {
+      settled = true;
+      for (const page of pages.changed) {
+        const place = placed.get(page);
+        if (place === undefined) {
+          settled = false;
+          giveUp(pages.pointers[page]!);
+          placed.set(page, NIL_BLOCK);
+        }
+        if (placed.get(page) === NIL_BLOCK && pages.usedCountOf(page) > 0) {
+          settled = false;
+          placed.set(page, allocate());
+        }
+      }
+      let below: Iterable<number> = pages.changed;
+      for (let level = 0; level < this.#nodeCounts(pages.pageCount).length; level++) {
+        const here = placedNodes[level] ?? new Map<number, number>();
+        placedNodes[level] = here;
+        for (const child of below) {
+          const index = Math.floor(child / this.#fanOut);
+          if (here.has(index)) continue;
+          settled = false;
+          giveUp(this.#nodes[level]?.[index]?.pointer ?? nilPointer());
+          here.set(index, allocate());
+        }
+        below = here.keys();
+      }
+    }
+    const blocks = [...this.#encodePages(delta, placed), ...this.#encodeNodes(delta, placedNodes)];
+    return { root: this.#root(), blocks, retired };
+  }
+
+  #encodePages(delta: number, placed: Map<number, number>): { block: number; bytes: Uint8Array }[] {
+    const { pages } = this;
+    const blocks: { block: number; bytes: Uint8Array }[] = [];
+    for (const [page, block] of placed) {
+      if (block === NIL_BLOCK) {
+        pages.pointers[page] = nilPointer();
+        continue;
+      }
+      const bytes = new Uint8Array(pages.blockBytes);
+      pages.copyUsed(page, bytes);
+      pages.pointers[page] = { block, checksum: xxh32(bytes), birth: delta };
+      blocks.push({ block, bytes });
+    }
+    pages.changed.clear();
+    return blocks;
+  }
+
+  #encodeNodes(delta: number, placedNodes: Map<number, number>[]): { block: number; bytes: Uint8Array }[] {
+    const { pages } = this;
+    const blocks: { block: number; bytes: Uint8Array }[] = [];
+    const nodeCounts = this.#nodeCounts(pages.pageCount);
+    let childCount = pages.pageCount;
+    let child = (page: number): FreeMapEntry => ({ pointer: pages.pointers[page]!, usedCount: pages.usedCountOf(page) });
+    for (let level = 0; level < nodeCounts.length; level++) {
+      const nodes = this.#nodes[level] ?? [];
+      this.#nodes[level] = nodes;
+      while (nodes.length < nodeCounts[level]!) nodes.push(idleEntry());
+      for (const [index, block] of placedNodes[level] ?? []) {
+        const firstChild = index * this.#fanOut;
+        const entries: FreeMapEntry[] = [];
+        let usedCount = 0;
+        for (let i = firstChild; i < Math.min(childCount, firstChild + this.#fanOut); i++) {
+          const entry = child(i);
+          usedCount += entry.usedCount;
+          entries.push(entry);
+        }
+        const bytes = new Uint8Array(pages.blockBytes);
+        encodeFreeMapNode(bytes, { level: level + 1, firstPage: firstChild * this.#fanOut ** level, entries });
+        nodes[index] = { pointer: { block, checksum: xxh32(bytes), birth: delta }, usedCount };
+        blocks.push({ block, bytes });
+      }
+      childCount = nodes.length;
+      child = (index: number): FreeMapEntry => nodes[index]!;
+    }
+    this.#nodes.length = nodeCounts.length;
+    return blocks;
+  }
+
+  #root(): FreeMapRoot {
+    const level = this.#nodes.length;
+    const pointer = level === 0 ? nilPointer() : this.#nodes[level - 1]![0]!.pointer;
+    assert(level === 0 || this.#nodes[level - 1]!.length === 1, 'the free map has one root');
+    return { pointer, level, pageCount: this.pages.pageCount };
+  }
+
+  /** The blocks that hold the stored map itself. */
+  *ownBlocks(): Generator<number> {
+    for (const pointer of this.pages.pointers) if (pointer.block !== NIL_BLOCK) yield pointer.block;
+    for (const nodes of this.#nodes) for (const { pointer } of nodes) if (pointer.block !== NIL_BLOCK) yield pointer.block;
+  }
+}
+
+function idleEntry(): FreeMapEntry {
+  return { pointer: nilPointer(), usedCount: 0 };
+}

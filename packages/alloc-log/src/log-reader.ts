@@ -1,0 +1,184 @@
+/**
+ * Following the log chain: which deltas are there, and is its end a torn end or damage.
+ *
+ * A block continues the chain if it is whole and its life, number and predecessor checksum fit. The first that does not is the end,
+ * unless a header survives in it that would fit and leads to a block that is whole by itself, of the same life, with the next number and
+ * naming this one's checksum as its predecessor's: a successor proves that its predecessor was flushed, so that is damage. The log is
+ * read in runs, since a chain of small commits lies in one piece with what it wrote.
+ */
+import { ByteWriter, type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
+import {
+  decodeLogBlock,
+  LOG_FLAG_FLUSHED_FIRST,
+  LOG_HEADER_BYTES,
+  type LogHeader,
+  sameLife,
+  survivingLogHeaders,
+} from './log-block-format.ts';
+import type { ChainBlock } from './log-core.ts';
+import { type DeltaRecords, decodeRecords } from './log-record-format.ts';
+import type { Superblock } from './superblock-format.ts';
+
+/** Blocks read at once while following the chain. */
+const RUN_BLOCKS = 64;
+
+/** One delta of the log, complete. */
+export interface LoggedDelta {
+  delta: number;
+  flushedFirst: boolean;
+  records: DeltaRecords;
+  /** Log blocks that carry it. */
+  blocks: number[];
+  /** Checksum of its last log block, and place and number of the one after it: what an end of the chain here would look like. */
+  checksum: number;
+  nextBlock: number;
+  nextNumber: number;
+}
+
+export interface LogChain {
+  deltas: LoggedDelta[];
+  /** A delta whose first log blocks are there and whose last ones are not. */
+  unfinished: { delta: number; blocks: number[] } | null;
+  /** Set where the chain breaks off although it went on. */
+  damage: CorruptionError | null;
+}
+
+class ChainSource {
+  readonly #device: BlockDevice;
+  readonly #blockBytes: number;
+  #runStart = 0;
+  #run: Uint8Array = new Uint8Array(0);
+
+  constructor(device: BlockDevice, blockBytes: number) {
+    this.#device = device;
+    this.#blockBytes = blockBytes;
+  }
+
+  /** The bytes of a block, or null where the device ends before it. The view is good until the next call. */
+  read(block: number): Uint8Array | null {
+    const blockBytes = this.#blockBytes;
+    const deviceBlocks = Math.floor(this.#device.sizeBytes / blockBytes);
+    if (block >= deviceBlocks) return null;
+    const runBlocks = this.#run.length / blockBytes;
+    if (block < this.#runStart || block >= this.#runStart + runBlocks) {
+      const count = Math.min(RUN_BLOCKS, deviceBlocks - block);
+      this.#run = new Uint8Array(count * blockBytes);
+      this.#runStart = block;
+      this.#device.readSync(block * blockBytes, [this.#run]);
+    }
+    const offset = (block - this.#runStart) * blockBytes;
+    return this.#run.subarray(offset, offset + blockBytes);
+  }
+}
+
+/** Follows the chain that begins where `superblock` says. Never throws for what it finds in the chain; device errors pass through. */
+export function readLogChain(device: BlockDevice, superblock: Superblock): LogChain {
+  const source = new ChainSource(device, superblock.blockBytes);
+  const chain: LogChain = { deltas: [], unfinished: null, damage: null };
+  const seen = new Set<number>();
+  let block = superblock.nextLogBlock;
+  let number = superblock.nextLogNumber;
+  let previousChecksum = superblock.previousLogChecksum;
+  let delta = superblock.delta + 1;
+  const stream = new ByteWriter();
+  let blocks: number[] = [];
+  for (;;) {
+    const bytes = block >= superblock.blockLimit || seen.has(block) ? null : source.read(block);
+    const header = bytes === null ? null : decodeLogBlock(bytes);
+    const fits =
+      header !== null &&
+      continues(header, { lifeId: superblock.lifeId, number, previousChecksum }) &&
+      header.delta === delta &&
+      header.index === blocks.length;
+    if (!fits || bytes === null || header === null) {
+      if (bytes !== null) chain.damage = damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });
+      if (blocks.length > 0) chain.unfinished = { delta, blocks };
+      return chain;
+    }
+    seen.add(block);
+    blocks.push(block);
+    stream.append(bytes, LOG_HEADER_BYTES, LOG_HEADER_BYTES + header.payloadBytes);
+    previousChecksum = header.checksum;
+    number++;
+    block = header.nextBlock;
+    if (header.index < header.count - 1) continue;
+    try {
+      chain.deltas.push({
+        delta,
+        flushedFirst: (header.flags & LOG_FLAG_FLUSHED_FIRST) !== 0,
+        records: decodeRecords(delta, stream.view(), superblock.blockLimit),
+        blocks,
+        checksum: previousChecksum,
+        nextBlock: block,
+        nextNumber: number,
+      });
+    } catch (error) {
+      // Whole by its checksum and yet no log: only an image made by hand, or a fault of ours, looks like this.
+      if (!(error instanceof CorruptionError)) throw error;
+      chain.damage = error;
+      return chain;
+    }
+    stream.reset();
+    blocks = [];
+    delta++;
+  }
+}
+
+interface ChainPosition {
+  lifeId: Uint8Array;
+  number: number;
+  previousChecksum: number;
+}
+
+function continues(header: LogHeader, expected: ChainPosition): boolean {
+  return (
+    sameLife(header.lifeId, expected.lifeId) &&
+    header.number === expected.number &&
+    header.previousChecksum === expected.previousChecksum
+  );
+}
+
+/**
+ * The end of the chain is at `bytes`: damage if something later proves that this block was once whole, null if it may be a torn end.
+ * Blocks of one delta are written together, so only a whole block of a *later* delta proves anything; surviving headers lead there.
+ */
+function damageAt(
+  source: ChainSource,
+  bytes: Uint8Array,
+  end: { block: number; number: number; previousChecksum: number; superblock: Superblock },
+): CorruptionError | null {
+  const { lifeId, blockLimit } = end.superblock;
+  for (const first of survivingLogHeaders(bytes)) {
+    if (!continues(first, { lifeId, number: end.number, previousChecksum: end.previousChecksum })) continue;
+    let header: LogHeader | undefined = first;
+    for (let steps = first.count - first.index; header !== undefined && steps > 0; steps--) {
+      const next: Uint8Array | null = header.nextBlock < blockLimit ? readQuietly(source, header.nextBlock) : null;
+      if (next === null) break;
+      const expected: ChainPosition = { lifeId, number: header.number + 1, previousChecksum: header.checksum };
+      const successor = decodeLogBlock(next);
+      if (successor !== null && successor.delta > first.delta && continues(successor, expected)) {
+        return new CorruptionError('log block', 'it is damaged in the middle of the log, later deltas are there', { block: end.block });
+      }
+      header = survivingLogHeaders(next).find((candidate) => continues(candidate, expected));
+    }
+  }
+  return null;
+}
+
+function readQuietly(source: ChainSource, block: number): Uint8Array | null {
+  try {
+    return source.read(block);
+  } catch (error) {
+    if (!(error instanceof OutwriteError)) throw error;
+    return null;
+  }
+}
+
+/** Every block that the chain occupies, with the reserved place after its last whole delta. */
+export function chainBlocks(superblock: Superblock, deltas: readonly LoggedDelta[]): ChainBlock[] {
+  const entries: ChainBlock[] = [];
+  for (const { blocks, delta } of deltas) for (const block of blocks) entries.push({ block, delta });
+  const last = deltas[deltas.length - 1];
+  entries.push({ block: last?.nextBlock ?? superblock.nextLogBlock, delta: (last?.delta ?? superblock.delta) + 1 });
+  return entries;
+}

@@ -1,0 +1,109 @@
+/**
+ * What every writable opening does before any other write, after a clean end as after a crash.
+ *
+ * What recovery has verified was read through the operating system's cache and need not be on the medium. So: (1) the chosen slot is
+ * written again with the same bytes, flushed, and its content once more to the other slot as the next generation, flushed; now nothing
+ * waits for an older slot. (2) The opening checkpoint is taken under a new life: after an unclean end it copies what the last kept
+ * delta wrote to new places, births stay; it allocates only blocks that are free both before and after the last delta, kept or dropped,
+ * and touches no log block; flushed. (3) Both slots get it, one after the other, each flushed. Until then nothing that it replaced is
+ * reusable. So no chain crosses a life.
+ */
+import type { BlockPointer } from './block-pointer.ts';
+import { takeCheckpoint, writeSlot } from './checkpoint.ts';
+import { appendExtent, type Extent } from './extent.ts';
+import type { LogCore } from './log-core.ts';
+import type { LoggedDelta } from './log-reader.ts';
+import { type RecoveredLog, readVerified } from './recovery.ts';
+
+/** Makes the opening checkpoint and returns the number of blocks that were copied for it. */
+export function openWritable(core: LogCore, recovered: RecoveredLog, lifeId: Uint8Array): number {
+  const { device } = core;
+  const flush = (): void => {
+    core.counters.flushes++;
+    device.flushSync();
+  };
+  writeSlot(core, core.superblock);
+  flush();
+  core.superblock = { ...core.superblock, generation: core.superblock.generation + 1 };
+  writeSlot(core, core.superblock);
+  flush();
+
+  const spared = spareLastDelta(core, recovered);
+  let relocatedCount = 0;
+  const last = recovered.kept[recovered.kept.length - 1];
+  if (last !== undefined && !last.flushedFirst) relocatedCount = relocate(core, last, spared);
+
+  const oldChain = core.chain;
+  core.chainNumber = 0;
+  core.chainChecksum = 0;
+  core.chain = [{ block: core.takeHeldBlock(), delta: core.open.number }];
+  for (const { block } of oldChain) appendExtent(spared, block, 1);
+  const checkpoint = takeCheckpoint(core, core.durableDelta, lifeId);
+  checkpoint.batch.writeSync();
+  flush();
+  checkpoint.writeSlot();
+  flush();
+  core.superblock = { ...core.superblock, generation: core.superblock.generation + 1 };
+  writeSlot(core, core.superblock);
+  flush();
+  checkpoint.releaseFrames();
+  for (const { start, count } of spared) core.map.pages.clearHeld(start, count);
+  core.waiting.checkpointDurable(core.superblock.generation);
+  core.counters.checkpoints++;
+  return relocatedCount;
+}
+
+/** Holds back every block that the state before the last delta used or that a dropped delta wrote; returns what it holds. */
+function spareLastDelta(core: LogCore, recovered: RecoveredLog): Extent[] {
+  const { pages } = core.map;
+  const spared: Extent[] = [];
+  const spare = (start: number, count: number): void => {
+    for (let block = start; block < start + count; block++) {
+      if (block >= pages.blockLimit || pages.isUsed(block) || pages.isHeld(block)) continue;
+      pages.setHeld(block, 1);
+      appendExtent(spared, block, 1);
+    }
+  };
+  const last = recovered.dropped ?? recovered.kept[recovered.kept.length - 1];
+  for (const { start, count } of last?.records.frees ?? []) spare(start, count);
+  if (recovered.dropped !== null) {
+    for (const { start, count } of recovered.dropped.records.allocations) spare(start, count);
+    for (const block of recovered.dropped.blocks) spare(block, 1);
+    spare(recovered.dropped.nextBlock, 1);
+  }
+  for (const block of recovered.unfinishedBlocks) spare(block, 1);
+  return spared;
+}
+
+/** Has the client copy what `last` wrote. The copies belong to the opening checkpoint; the old places stay held until that is durable. */
+function relocate(core: LogCore, last: LoggedDelta, spared: Extent[]): number {
+  const { device, blockBytes } = core;
+  const copies = new Map<number, number>();
+  let relocatedCount = 0;
+  const release = (block: number): void => {
+    core.holdBack(block, 1);
+    appendExtent(spared, block, 1);
+  };
+  const write = (block: number, bytes: Uint8Array): void => {
+    device.grow((block + 1) * blockBytes);
+    device.writeSync(block * blockBytes, [bytes]);
+    relocatedCount++;
+  };
+  core.client.relocate(last.delta, {
+    delta: last.delta,
+    allocate: () => core.takeUsedBlock(),
+    release,
+    write,
+    copyBlock: (old: BlockPointer, structure: string): number => {
+      const known = copies.get(old.block);
+      if (known !== undefined) return known;
+      const bytes = readVerified(device, blockBytes, old, structure);
+      const block = core.takeUsedBlock();
+      copies.set(old.block, block);
+      write(block, bytes);
+      release(old.block);
+      return block;
+    },
+  });
+  return relocatedCount;
+}
