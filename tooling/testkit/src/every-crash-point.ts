@@ -139,7 +139,7 @@ interface Candidate {
   readonly content: SparseImage | Medium;
 }
 
-/** The states of one point, numbered. Numbers do not depend on which of them are explored. */
+/** The states of one point, numbered. Neither numbers nor contents depend on which of them are explored. */
 function* candidates(point: CrashPoint, options: CrashOptions, random: Random): Generator<[number, Candidate]> {
   let stateIndex = 0;
   const numbered = (kind: CrashKind, content: SparseImage | Medium): [number, Candidate] => [
@@ -151,7 +151,7 @@ function* candidates(point: CrashPoint, options: CrashOptions, random: Random): 
   yield numbered('all lost', point.dropAll());
   yield numbered(
     'process kill',
-    point.processKill(() => random.chance(0.5)),
+    point.processKill(() => killRandom.chance(0.5)),
   );
   const pieceBytes = options.pieceBytes ?? DEFAULT_PIECE_BYTES;
   const maxPieces = options.maxPieces ?? DEFAULT_MAX_PIECES;
@@ -159,7 +159,7 @@ function* candidates(point: CrashPoint, options: CrashOptions, random: Random): 
     if (kind === 'subset') yield numbered(kind, image);
   }
   for (let i = 0; i < (options.samples ?? DEFAULT_SAMPLES); i++) {
-    const { kind, image } = point.sample(random.fraction);
+    const { kind, image } = point.sample(random.derive(stateIndex).fraction);
     yield numbered(kind, image);
   }
 }
