@@ -149,10 +149,9 @@ function* candidates(point: CrashPoint, options: CrashOptions, random: Random): 
   yield numbered('all kept', point.keepAll());
   if (!point.isUncertain) return;
   yield numbered('all lost', point.dropAll());
-  yield numbered(
-    'process kill',
-    point.processKill(() => killRandom.chance(0.5)),
-  );
+  const killRandom = random.derive(stateIndex);
+  const killed = point.processKill(() => killRandom.chance(0.5));
+  yield numbered('process kill', killed);
   const pieceBytes = options.pieceBytes ?? DEFAULT_PIECE_BYTES;
   const maxPieces = options.maxPieces ?? DEFAULT_MAX_PIECES;
   for (const { kind, image } of point.pieceSubsets({ pieceBytes, maxPieces })) {

@@ -143,6 +143,32 @@ describe('everyCrashPoint', () => {
     }
   });
 
+  it('explores kills and cuts in the middle of asynchronous writes, repeatably', async () => {
+    const explored: string[][] = [];
+    for (let run = 0; run < 2; run++) {
+      const contents: string[] = [];
+      await everyCrashPoint(
+        async (device) => {
+          const writes = [0, 1, 2].map((i) => device.write(i * 512, [new Uint8Array(512).fill(i + 1)]));
+          await Promise.all(writes);
+          await device.flush();
+          device.note('durable');
+        },
+        ({ device, kind, notes }) => {
+          const image = device.medium.visibleImage().toBytes();
+          const found = [image[0], image[512], image[1024]].join('');
+          if (notes.length > 0) expect(found).toBe('123');
+          contents.push(`${kind} ${found}`);
+        },
+        { seed: 9, pieceBytes: 512, device: { sizeBytes: 1536, hold: unevenHold(new Random(8)) } },
+      );
+      explored.push(contents);
+    }
+    expect(explored[0]).toEqual(explored[1]);
+    const kills = new Set(explored[0]!.filter((line) => line.startsWith('process kill')));
+    expect(kills.size).toBeGreaterThan(3);
+  });
+
   it('samples the points of a long workload', async () => {
     const all = await explore({});
     const some = await explore({}, { maxStates: 20 });
