@@ -1,7 +1,5 @@
 /**
  * Reading blocks from the device into frames: no frame is handed on before its content has been verified.
- *
- * Also the place where uses of the cache are counted, since a block is either found or read.
  */
 import { type BlockDevice, CorruptionError } from '@outwrite/blockdev';
 import type { FramePool } from './frame-pool.ts';
@@ -28,8 +26,8 @@ interface Gap {
 
 export class BlockReader {
   readonly device: BlockDevice;
-  /** Look-ups that found their block or page. */
-  hitCount = 0;
+  /** Look-ups in page spaces that found their page. */
+  pageHitCount = 0;
   /** Blocks read from the device. */
   missCount = 0;
 

@@ -14,7 +14,7 @@
 import { assert, type BlockDevice, verificationIsOn } from '@outwrite/blockdev';
 import { BlockIndex } from './block-index.ts';
 import { BlockReader } from './block-reader.ts';
-import type { Slab } from './frame-arena.ts';
+import type { FrameArena, Slab } from './frame-arena.ts';
 import { type FrameOwner, FramePool } from './frame-pool.ts';
 import { BLOCK_OWNER, CLEAN, DIRTY, FREE, type Frame, type FrameTable, NO_FRAME } from './frame-table.ts';
 import { PageSpace } from './page-space.ts';
@@ -75,11 +75,14 @@ export class BufferCache {
   readonly budgetBytes: number;
 
   readonly #pool: FramePool;
+  readonly #arena: FrameArena;
   readonly #table: FrameTable;
   readonly #blocks: BlockMapping;
   readonly #index: BlockIndex;
   readonly #spaces = new Set<PageSpace>();
   readonly #reader: BlockReader;
+  /** Look-ups that found their block; those of pages are counted by the reader. */
+  #hitCount = 0;
 
   /** Throws a `RangeError` for a block size that is none or a budget of fewer than 8 blocks. */
   constructor(device: BlockDevice, options: BufferCacheOptions) {
@@ -97,6 +100,7 @@ export class BufferCache {
     this.blockSize = blockSize;
     this.budgetBytes = budgetBytes;
     this.#pool = new FramePool({ blockSize, budgetBytes });
+    this.#arena = this.#pool.arena;
     this.#table = this.#pool.table;
     this.#blocks = new BlockMapping(this.#table);
     this.#index = this.#blocks.index;
@@ -108,22 +112,22 @@ export class BufferCache {
 
   /** The slab that holds a frame. Good until the frame is given up. */
   slabOf(frame: Frame): Slab {
-    return this.#pool.arena.slabOf(frame);
+    return this.#arena.slabOf(frame);
   }
 
   /** Byte offset of a frame in its slab, 16 modulo 64. */
   baseOf(frame: Frame): number {
-    return this.#pool.arena.baseOf(frame);
+    return this.#arena.baseOf(frame);
   }
 
   /** The bytes of a frame: one view, made when first asked for and kept. */
   bytesOf(frame: Frame): Uint8Array {
-    return this.#pool.arena.bytesOf(frame);
+    return this.#arena.bytesOf(frame);
   }
 
   /** XXH32 of the frame's content. */
   checksumOf(frame: Frame): number {
-    return this.#pool.arena.checksumOf(frame);
+    return this.#arena.checksumOf(frame);
   }
 
   // --- physical mapping ---------------------------------------------------------------------------------------------------------
@@ -133,7 +137,7 @@ export class BufferCache {
     const frame = this.#index.find(number);
     if (frame !== NO_FRAME) {
       this.#table.reference[frame] = 1;
-      this.#reader.hitCount++;
+      this.#hitCount++;
     }
     return frame;
   }
@@ -213,7 +217,7 @@ export class BufferCache {
     }
     this.#giveWay(newNumber);
     const copy = pool.take();
-    pool.arena.copy(frame, copy);
+    this.#arena.copy(frame, copy);
     this.#map(copy, newNumber, frame);
     for (let i = 0; i < ownPinCount; i++) {
       pool.pin(copy);
@@ -308,7 +312,7 @@ export class BufferCache {
 
   get stats(): BufferCacheStats {
     const pool = this.#pool;
-    const { usedFrameCount, budgetFrameCount, slabBytes } = pool.arena;
+    const { usedFrameCount, budgetFrameCount, slabBytes } = this.#arena;
     return {
       frameCount: usedFrameCount,
       budgetFrameCount,
@@ -317,7 +321,7 @@ export class BufferCache {
       pinnedFrameCount: pool.pinnedFrameCount,
       writingFrameCount: pool.writingFrameCount,
       slabBytes,
-      hits: this.#reader.hitCount,
+      hits: this.#hitCount + this.#reader.pageHitCount,
       misses: this.#reader.missCount,
       evictions: pool.evictionCount,
     };

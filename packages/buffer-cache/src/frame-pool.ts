@@ -15,7 +15,7 @@
 import { assert } from '@outwrite/blockdev';
 import { EvictionQueues } from './eviction-queues.ts';
 import { FrameArena } from './frame-arena.ts';
-import { CLEAN, COUNT_LIMIT, DETACHED, DIRTY, EMPTY, FREE, type Frame, FrameTable, NO_FRAME } from './frame-table.ts';
+import { CLEAN, DETACHED, DIRTY, EMPTY, FREE, type Frame, FrameTable, NO_FRAME } from './frame-table.ts';
 
 /** Something that maps frames: the physical mapping, or a page space. */
 export interface FrameOwner {
@@ -113,7 +113,6 @@ export class FramePool {
   pin(frame: Frame): void {
     const table = this.table;
     assert(table.content[frame] !== FREE, 'a free frame is not pinned');
-    assert(table.pins[frame] < COUNT_LIMIT, 'a frame has at most 65535 pins');
     if (table.pins[frame]++ === 0) this.pinnedFrameCount++;
   }
 
@@ -154,7 +153,6 @@ export class FramePool {
   beginWrite(frame: Frame): void {
     const table = this.table;
     assert(table.content[frame] === CLEAN || table.content[frame] === DIRTY, 'only a frame with content is written');
-    assert(table.writes[frame] < COUNT_LIMIT, 'a frame has at most 65535 writes in flight');
     if (table.writes[frame]++ > 0) return;
     this.writingFrameCount++;
     if (table.content[frame] === DIRTY) this.#unlinkPending(frame);

@@ -31,17 +31,14 @@ export const DETACHED = 4;
 /** The owner of physically mapped frames; page spaces count from 1. */
 export const BLOCK_OWNER = 0;
 
-/** The largest number of pins, or of writes in flight, of one frame. */
-export const COUNT_LIMIT = 0xffff;
-
 export class FrameTable {
   capacity = 0;
   content: Uint8Array = new Uint8Array(0);
   /** 1 when the frame was used since eviction last looked at it. */
   reference: Uint8Array = new Uint8Array(0);
-  pins: Uint16Array = new Uint16Array(0);
+  pins: Uint32Array = new Uint32Array(0);
   /** Writes in flight, see `FramePool.beginWrite`. */
-  writes: Uint16Array = new Uint16Array(0);
+  writes: Uint32Array = new Uint32Array(0);
   delta: Float64Array = new Float64Array(0);
   owner: Int32Array = new Int32Array(0);
   /** Block number of a physically mapped frame, otherwise NIL_BLOCK. */
@@ -64,8 +61,8 @@ export class FrameTable {
     while (capacity < frameCount) capacity *= 2;
     this.content = copyInto(new Uint8Array(capacity), this.content);
     this.reference = copyInto(new Uint8Array(capacity), this.reference);
-    this.pins = copyInto(new Uint16Array(capacity), this.pins);
-    this.writes = copyInto(new Uint16Array(capacity), this.writes);
+    this.pins = copyInto(new Uint32Array(capacity), this.pins);
+    this.writes = copyInto(new Uint32Array(capacity), this.writes);
     this.delta = copyInto(new Float64Array(capacity), this.delta);
     this.owner = copyInto(new Int32Array(capacity), this.owner);
     this.number = copyInto(new Uint32Array(capacity).fill(0xffffffff), this.number);
