@@ -100,14 +100,22 @@ export function dependencyFindings(workspacePackage: WorkspacePackage, files: re
     }
   }
   for (const declared of Object.keys(manifest.dependencies ?? {})) {
-    if (!usedAtRuntime.has(declared))
-      findings.push(`${name} declares the dependency ${declared} and does not import it`);
+    if (usedAtRuntime.has(declared) || isNamedAsTool(declared, files)) continue;
+    findings.push(`${name} declares the dependency ${declared} and does not import it`);
   }
   for (const declared of development) {
-    if (!usedAnywhere.has(declared))
-      findings.push(`${name} declares the devDependency ${declared} and does not import it`);
+    const typesOf = declared.startsWith('@types/') ? declared.slice('@types/'.length) : declared;
+    if (usedAnywhere.has(declared) || usedAnywhere.has(typesOf) || isNamedAsTool(declared, files)) continue;
+    findings.push(`${name} declares the devDependency ${declared} and does not import it`);
   }
   return findings;
+}
+
+/** A tool may also be started by its path, or handed to Node by its name. */
+function isNamedAsTool(declared: string, files: readonly SourceFile[]): boolean {
+  return files.some(
+    ({ text }) => text.includes(`/node_modules/${declared}/`) || text.includes(`resolve?.('${declared}')`),
+  );
 }
 
 /** What every published manifest has to say. */
