@@ -1,0 +1,334 @@
+/**
+ * The extents of files in the tree: finding the blocks behind a range, and giving a range other blocks.
+ *
+ * Entries are keyed by file and first block index and never overlap, so the entry that covers a block is the last one that begins at or
+ * before it. Reading validates every entry that it passes (length, range, birth, overlap with the one before) and throws a
+ * `CorruptionError` that names the file. `replace` is a second half: its caller has asked for the room (`regionRoom`) and runs it inside
+ * `transact`, so that no delta boundary falls between the entries of one change.
+ */
+import type { AllocLog } from '@outwrite/alloc-log';
+import { CorruptionError, NIL_BLOCK } from '@outwrite/blockdev';
+import type { Cursor, Tree } from '@outwrite/btree-cow';
+import {
+  checkExtentValue,
+  copyChecksums,
+  decodeExtent,
+  type Extent,
+  type ExtentLimits,
+  encodeExtent,
+  extentBirth,
+  extentStart,
+  maxExtentBlocks,
+  maxValueBytes,
+} from './extent-format.ts';
+import { type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
+import { BLOCK_INDEX_LIMIT, blockIndexOf, FILE_KEY_BYTES, isFileKey, KIND_EXTENT, setFileKey } from './key-format.ts';
+
+/** Blocks `[blockIndex, blockIndex + blockCount)` of a file: consecutive blocks of the device, or a hole. */
+export interface Segment {
+  readonly blockIndex: number;
+  readonly blockCount: number;
+  /** First block on the device; `NIL_BLOCK` for a hole. */
+  readonly block: number;
+  /** Delta that wrote the blocks; 0 for a hole. */
+  readonly birth: number;
+  /** One a block; empty for a hole. */
+  readonly checksums: Uint32Array;
+}
+
+/** What an operation asks `AllocLog.ensure` for. */
+export interface Room {
+  readonly blocks: number;
+  readonly nodes: number;
+}
+
+/** Blocks to hold for a room that is needed later: a node counts twice, as in `AllocLog.ensure`. */
+export function heldBlocksFor(room: Room): number {
+  return room.blocks + 2 * room.nodes;
+}
+
+/** Entries found by a walk that may not stop at damage. */
+export interface ReclaimableExtents {
+  readonly extents: Extent[];
+  /** Block indexes of entries whose value makes no sense. */
+  readonly damaged: number[];
+  readonly errors: CorruptionError[];
+  /** Whether the range holds further entries. */
+  readonly more: boolean;
+}
+
+const NO_CHECKSUMS = new Uint32Array(0);
+
+/** An entry of one block costs its leaf at most this: key, value, head, offset, lengths, alignment. */
+const SMALLEST_ENTRY_COST_BYTES = 44;
+
+/** Leaves that are filled in ascending order split in the middle at worst, so each ends at least this full. */
+const FILL_AFTER_SPLIT = 0.4;
+
+/** How many deletions one by one are cheaper than deleting a range and putting again what is inside. */
+const SINGLE_DELETES = 4;
+
+export class ExtentMap {
+  readonly blockSize: number;
+  readonly maxBlocks: number;
+  readonly #log: AllocLog;
+  readonly #tree: Tree;
+  readonly #cursor: Cursor;
+  readonly #key: Uint8Array = new Uint8Array(FILE_KEY_BYTES);
+
+  constructor(log: AllocLog, tree: Tree) {
+    this.#log = log;
+    this.#tree = tree;
+    this.#cursor = tree.cursor();
+    this.blockSize = log.blockSize;
+    this.maxBlocks = maxExtentBlocks(log.blockSize);
+  }
+
+  /** The room for giving a region of `blockCount` blocks other blocks in the worst case, the blocks themselves not counted. */
+  regionRoom(blockCount: number): Room {
+    const put = this.#tree.putRoom(FILE_KEY_BYTES, maxValueBytes(this.blockSize));
+    const newLeaves = this.growth(blockCount);
+    const newNodes = this.growth(newLeaves);
+    // The pieces that stay to the left and to the right, and the first of the new ones, may each need a full put.
+    return { blocks: newLeaves + 3 * put.blocks, nodes: newNodes + 3 * put.nodes };
+  }
+
+  /** Leaves that are added at most when a region that is being changed anyway gets an entry for each of `blockCount` more blocks. */
+  growth(blockCount: number): number {
+    return Math.ceil((blockCount * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
+  }
+
+  /** The map of blocks `[fromIndex, toIndex)`, without gaps. Segments that continue each other on the device stay apart if births differ. */
+  segments(fileId: number, fromIndex: number, toIndex: number): Segment[] {
+    const segments: Segment[] = [];
+    const cursor = this.#cursor;
+    let at = fromIndex;
+    let found = this.#seekAtOrBefore(fileId, fromIndex);
+    while (found && at < toIndex) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0 || blockIndex >= toIndex) break;
+      const value = this.#checkedValue(cursor, fileId, blockIndex);
+      const blockCount = checkedCount(value, blockIndex, fileId, this.#limits());
+      const end = blockIndex + blockCount;
+      if (end > at) {
+        // The first one found may begin before the range; every later one must begin where the one before ended, or after.
+        if (blockIndex < at && at !== fromIndex) throw overlapError(fileId, blockIndex, at);
+        if (blockIndex > at) segments.push(hole(at, blockIndex - at));
+        const from = Math.max(blockIndex, fromIndex);
+        const to = Math.min(end, toIndex);
+        segments.push({
+          blockIndex: from,
+          blockCount: to - from,
+          block: extentStart(value) + (from - blockIndex),
+          birth: extentBirth(value),
+          checksums: copyChecksums(value, from - blockIndex, to - from),
+        });
+        at = to;
+      } else if (blockIndex >= fromIndex) {
+        throw overlapError(fileId, blockIndex, at);
+      }
+      found = cursor.next();
+    }
+    if (at < toIndex) segments.push(hole(at, toIndex - at));
+    return segments;
+  }
+
+  /** Every entry that overlaps `[fromIndex, toIndex)` or touches its ends, whole and ascending. */
+  entriesAround(fileId: number, fromIndex: number, toIndex: number): Extent[] {
+    const entries: Extent[] = [];
+    const cursor = this.#cursor;
+    let reached = 0;
+    let found = this.#seekAtOrBefore(fileId, fromIndex === 0 ? 0 : fromIndex - 1);
+    while (found) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0 || blockIndex > toIndex) break;
+      const extent = this.#decode(cursor, fileId, blockIndex);
+      if (blockIndex < reached) throw overlapError(fileId, blockIndex, reached);
+      reached = extentEnd(extent);
+      if (reached >= fromIndex) entries.push(extent);
+      found = cursor.next();
+    }
+    return entries;
+  }
+
+  /** Up to `limit` entries that overlap `[fromIndex, toIndex)`, for giving them up: an entry that makes no sense is listed, not thrown. */
+  reclaimable(fileId: number, fromIndex: number, toIndex: number, limit: number): ReclaimableExtents {
+    const extents: Extent[] = [];
+    const damaged: number[] = [];
+    const errors: CorruptionError[] = [];
+    const cursor = this.#cursor;
+    let reached = 0;
+    let found = this.#seekAtOrBefore(fileId, fromIndex);
+    while (found) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0 || blockIndex >= toIndex) break;
+      if (extents.length + damaged.length === limit) return { extents, damaged, errors, more: true };
+      try {
+        const extent = this.#decode(cursor, fileId, blockIndex);
+        if (blockIndex < reached) throw overlapError(fileId, blockIndex, reached);
+        if (extentEnd(extent) > fromIndex) extents.push(extent);
+        reached = extentEnd(extent);
+      } catch (error) {
+        if (!(error instanceof CorruptionError) || blockIndex < fromIndex) throw error;
+        damaged.push(blockIndex);
+        errors.push(error);
+      }
+      found = cursor.next();
+    }
+    return { extents, damaged, errors, more: false };
+  }
+
+  /** The first block index from `fromIndex` on that has a block, or -1. */
+  nextMapped(fileId: number, fromIndex: number): number {
+    const cursor = this.#cursor;
+    let found = this.#seekAtOrBefore(fileId, fromIndex);
+    while (found) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0) return -1;
+      const extent = this.#decode(cursor, fileId, blockIndex);
+      if (extentEnd(extent) > fromIndex) return Math.max(blockIndex, fromIndex);
+      found = cursor.next();
+    }
+    return -1;
+  }
+
+  /** The first block index from `fromIndex` on that has no block; at most `BLOCK_INDEX_LIMIT`. */
+  nextUnmapped(fileId: number, fromIndex: number): number {
+    const cursor = this.#cursor;
+    let at = fromIndex;
+    let found = this.#seekAtOrBefore(fileId, fromIndex);
+    while (found) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0 || blockIndex > at) return at;
+      at = Math.max(at, extentEnd(this.#decode(cursor, fileId, blockIndex)));
+      found = cursor.next();
+    }
+    return at;
+  }
+
+  /** How many blocks of the file are mapped. Passes every entry. */
+  mappedBlockCount(fileId: number): number {
+    const cursor = this.#cursor;
+    let blockCount = 0;
+    let found = cursor.seek(setFileKey(this.#key, fileId, KIND_EXTENT, 0)) || cursor.valid;
+    while (found) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0) break;
+      const value = this.#checkedValue(cursor, fileId, blockIndex);
+      blockCount += checkedCount(value, blockIndex, fileId, this.#limits());
+      found = cursor.next();
+    }
+    return blockCount;
+  }
+
+  /** Second half: blocks `[fromIndex, toIndex)` are now those of `pieces`; what they were is freed. Returns by how many blocks the map grew. */
+  replace(fileId: number, fromIndex: number, toIndex: number, pieces: readonly Extent[]): number {
+    const entries = this.entriesAround(fileId, fromIndex, toIndex);
+    return this.apply(fileId, replaceRegion(entries, { fromIndex, toIndex }, pieces, this.maxBlocks), pieces);
+  }
+
+  /** Second half: puts, deletes and frees as `change` says; `pieces` are the blocks that are new in it. */
+  apply(fileId: number, change: ExtentChange, pieces: readonly Extent[]): number {
+    this.#deleteEntries(fileId, change.deleted);
+    for (const extent of change.stored) {
+      this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, extent.blockIndex), encodeExtent(extent));
+    }
+    let grown = 0;
+    for (const piece of pieces) grown += piece.checksums.length;
+    for (const freed of change.freed) {
+      this.#log.free(freed.start, freed.blockCount, freed.birth);
+      grown -= freed.blockCount;
+    }
+    return grown;
+  }
+
+  /** `deleted` ascends, and nothing that stays lies between its first and its last unless it is put again by the same change. */
+  #deleteEntries(fileId: number, deleted: readonly number[]): void {
+    if (deleted.length <= SINGLE_DELETES) {
+      for (const blockIndex of deleted) this.deleteEntry(fileId, blockIndex);
+      return;
+    }
+    const from = setFileKey(new Uint8Array(FILE_KEY_BYTES), fileId, KIND_EXTENT, deleted[0]!);
+    const to = setFileKey(new Uint8Array(FILE_KEY_BYTES), fileId, KIND_EXTENT, deleted[deleted.length - 1]! + 1);
+    this.#tree.deleteRange(from, to);
+  }
+
+  /** Second half: deletes one entry and leaves its blocks alone. */
+  deleteEntry(fileId: number, blockIndex: number): void {
+    this.#tree.delete(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex));
+  }
+
+  #limits(): ExtentLimits {
+    return { maxBlocks: this.maxBlocks, openDelta: this.#log.openDelta };
+  }
+
+  /** Places the cursor on the last entry of the file that begins at or before `blockIndex`, else on the first key after that place. */
+  #seekAtOrBefore(fileId: number, blockIndex: number): boolean {
+    const cursor = this.#cursor;
+    const key = setFileKey(this.#key, fileId, KIND_EXTENT, Math.min(blockIndex + 1, BLOCK_INDEX_LIMIT));
+    if (!cursor.seekBefore(key)) return cursor.first();
+    return this.#extentIndex(cursor, fileId) >= 0 ? true : cursor.next();
+  }
+
+  /** Block index of the extent of `fileId` at the cursor; -1 if the key there is another one. */
+  #extentIndex(cursor: Cursor, fileId: number): number {
+    if (cursor.keyLength !== FILE_KEY_BYTES) return -1;
+    cursor.copyKey(this.#key, 0);
+    return isFileKey(this.#key, FILE_KEY_BYTES, fileId, KIND_EXTENT) ? blockIndexOf(this.#key) : -1;
+  }
+
+  #decode(cursor: Cursor, fileId: number, blockIndex: number): Extent {
+    const value = this.#checkedValue(cursor, fileId, blockIndex);
+    try {
+      return decodeExtent(value, blockIndex, this.#limits());
+    } catch (error) {
+      throw ofFile(error, fileId, blockIndex);
+    }
+  }
+
+  /** The value at the cursor, once its length is known to be one that an extent can have. */
+  #checkedValue(cursor: Cursor, fileId: number, blockIndex: number): Uint8Array {
+    if (cursor.valueLength > maxValueBytes(this.blockSize)) {
+      throw ofFile(
+        new CorruptionError('file map', 'an extent has an impossible length', { actual: cursor.valueLength }),
+        fileId,
+        blockIndex,
+      );
+    }
+    return cursor.valueView();
+  }
+}
+
+function checkedCount(value: Uint8Array, blockIndex: number, fileId: number, limits: ExtentLimits): number {
+  try {
+    return checkExtentValue(value, blockIndex, limits);
+  } catch (error) {
+    throw ofFile(error, fileId, blockIndex);
+  }
+}
+
+function hole(blockIndex: number, blockCount: number): Segment {
+  return { blockIndex, blockCount, block: NIL_BLOCK, birth: 0, checksums: NO_CHECKSUMS };
+}
+
+/** The same error, naming the file and the place in it; anything but a `CorruptionError` comes back as it is. */
+export function ofFile(error: unknown, fileId: number, blockIndex: number): unknown {
+  if (!(error instanceof CorruptionError)) return error;
+  return new CorruptionError(error.structure, `block ${blockIndex} of file ${fileId}: ${error.message}`, {
+    block: error.block,
+    cause: error,
+    ...(error.expected === undefined ? {} : { expected: error.expected }),
+    ...(error.actual === undefined ? {} : { actual: error.actual }),
+  });
+}
+
+function overlapError(fileId: number, blockIndex: number, reached: number): unknown {
+  return ofFile(
+    new CorruptionError('file map', 'an extent begins before the one before it ends', {
+      expected: reached,
+      actual: blockIndex,
+    }),
+    fileId,
+    blockIndex,
+  );
+}

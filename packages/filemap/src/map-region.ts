@@ -1,0 +1,104 @@
+/**
+ * `mapRegion`, the redirect of data: which blocks of the device stand behind a region of a file, now or from now on.
+ *
+ * Three modes. `read` tells what is there. `write` gives blocks to the holes of a region and leaves alone what is mapped. `redirect` gives
+ * every block of the region a new place: new blocks are allocated first, then the entries of the tree are changed, what was there is cut
+ * (its other pieces keep birth and checksums) and given to the deferred frees with the birth that it had. The pages stay where they are in
+ * the cache; whoever redirects also writes the content to the new place in the same delta.
+ *
+ * `write` and `redirect` are second halves: the caller has asked for the room of the region and its blocks, and runs them while staging or in
+ * `transact`.
+ */
+import { assert, NIL_BLOCK } from '@outwrite/blockdev';
+import type { Extent } from './extent-format.ts';
+import type { Segment } from './extent-map.ts';
+import type { FileState } from './file-state.ts';
+
+export type MapMode = 'read' | 'write' | 'redirect';
+
+/** Regions of at least this size are placed behind what comes before them in the file; smaller ones behind what the delta wrote last. */
+const OWN_PLACE_BYTES = 64 * 1024;
+
+/**
+ * Maps blocks `[blockIndex, blockIndex + blockCount)`; the segments that come back cover them in order. `checksums` has those of the content
+ * that the region will have, one a block, and is needed by `write` and `redirect`.
+ */
+export function mapRegion(
+  state: FileState,
+  blockIndex: number,
+  blockCount: number,
+  mode: MapMode,
+  checksums?: Uint32Array,
+): Segment[] {
+  const toIndex = blockIndex + blockCount;
+  if (mode === 'read') return state.segments(blockIndex, toIndex);
+  assert(checksums !== undefined && checksums.length === blockCount, 'every block that is mapped has a checksum');
+  if (mode === 'redirect') {
+    const pieces = allocate(state, blockIndex, checksums);
+    install(state, blockIndex, toIndex, pieces);
+    return pieces.map(segmentOf);
+  }
+  const mapped: Segment[] = [];
+  for (const segment of state.segments(blockIndex, toIndex)) {
+    if (segment.block !== NIL_BLOCK) {
+      mapped.push(segment);
+      continue;
+    }
+    const from = segment.blockIndex - blockIndex;
+    const pieces = allocate(state, segment.blockIndex, checksums.subarray(from, from + segment.blockCount));
+    install(state, segment.blockIndex, segment.blockIndex + segment.blockCount, pieces);
+    for (const piece of pieces) mapped.push(segmentOf(piece));
+  }
+  return mapped;
+}
+
+/** New blocks for content with these checksums: as few pieces as the free space allows, born in the open delta, in no file yet. */
+export function allocate(state: FileState, blockIndex: number, checksums: Uint32Array): Extent[] {
+  const { log, blockSize } = state.context;
+  const pieces: Extent[] = [];
+  let goal = checksums.length * blockSize >= OWN_PLACE_BYTES ? blockAfter(state, blockIndex) : undefined;
+  for (let allocated = 0; allocated < checksums.length; ) {
+    const extent = log.allocateExtent(checksums.length - allocated, goal);
+    assert(
+      extent.count > 0 && extent.count <= checksums.length - allocated,
+      'an allocation gives some of what was asked',
+    );
+    pieces.push({
+      blockIndex: blockIndex + allocated,
+      start: extent.start,
+      birth: log.openDelta,
+      checksums: checksums.subarray(allocated, allocated + extent.count),
+    });
+    allocated += extent.count;
+    goal = extent.start + extent.count;
+  }
+  return pieces;
+}
+
+/** Puts allocated pieces in the place of what blocks `[fromIndex, toIndex)` of the file were. */
+export function install(state: FileState, fromIndex: number, toIndex: number, pieces: readonly Extent[]): void {
+  const { context } = state;
+  const grown = context.extents.replace(state.fileId, fromIndex, toIndex, pieces);
+  if (state.mappedBlockCount >= 0) state.mappedBlockCount += grown;
+  let blockCount = 0;
+  for (const piece of pieces) blockCount += piece.checksums.length;
+  context.mappedBlocks += blockCount;
+  context.redirectedBlocks += blockCount - grown;
+}
+
+/** The block of the device that would continue the file's blocks before `blockIndex`. */
+function blockAfter(state: FileState, blockIndex: number): number | undefined {
+  if (blockIndex === 0) return undefined;
+  const before = state.segments(blockIndex - 1, blockIndex)[0]!;
+  return before.block === NIL_BLOCK ? undefined : before.block + 1;
+}
+
+function segmentOf(extent: Extent): Segment {
+  return {
+    blockIndex: extent.blockIndex,
+    blockCount: extent.checksums.length,
+    block: extent.start,
+    birth: extent.birth,
+    checksums: extent.checksums,
+  };
+}
