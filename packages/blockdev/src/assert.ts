@@ -1,8 +1,9 @@
 /**
  * Assertions: `assert` is always on, `verify` only where somebody asked for expensive checks (every test does).
  *
- * A message is a constant string: a template literal is built on every call, failed or not, and costs a hundred times the check.
- * An `AssertionError` means a bug in this code or in its caller, never a bad image (that is a `CorruptionError`).
+ * A message is a constant string: a template literal is built on every call, failed or not, and costs a hundred times
+ * the check. An `AssertionError` means a bug in this code or in its caller, never a bad image (that is a
+ * `CorruptionError`).
  */
 
 /** A condition that the code relies on did not hold. */
@@ -34,7 +35,10 @@ export function verificationIsOn(): boolean {
   return verificationOn;
 }
 
-/** Runs an expensive check, which throws if it fails, when verification is on. Not for hot paths: the closure is made either way. */
+/**
+ * Runs an expensive check, which throws if it fails, when verification is on. Not for hot paths: the closure is made
+ * either way.
+ */
 export function verify(check: () => void): void {
   if (verificationOn) check();
 }

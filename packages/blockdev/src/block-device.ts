@@ -1,17 +1,20 @@
 /**
  * The interface between Outwrite and what stores its bytes.
  *
- * A device is an array of bytes on stable storage, addressed in multiples of 512 bytes. It knows nothing of blocks, of a volume's
- * block size, or of what the bytes mean. What a layer above may rely on, and no more:
+ * A device is an array of bytes on stable storage, addressed in multiples of 512 bytes. It knows nothing of blocks, of
+ * a volume's block size, or of what the bytes mean. What a layer above may rely on, and no more:
  *
  * - A read sees what was last written, durable or not. Space that was never written reads as zeros.
- * - A write that has returned is durable once a flush that was *begun after* it has returned without an error. Before that, any subset
- *   of it may survive a crash, in units of 512 bytes, in any order with other writes; a sector under a write may even become garbage.
- * - Writes to different bytes do not affect each other. Two writes in flight at once to the same bytes leave either, or a mixture.
- * - After a failed write or flush nothing is known about the bytes concerned: they may be visible now and lost later, and the next
- *   flush may well succeed. Whoever needs durability must stop (the volume latches).
+ * - A write that has returned is durable once a flush that was *begun after* it has returned without an error. Before
+ *   that, any subset of it may survive a crash, in units of 512 bytes, in any order with other writes; a sector under a
+ *   write may even become garbage.
+ * - Writes to different bytes do not affect each other. Two writes in flight at once to the same bytes leave either, or
+ *   a mixture.
+ * - After a failed write or flush nothing is known about the bytes concerned: they may be visible now and lost later,
+ *   and the next flush may well succeed. Whoever needs durability must stop (the volume latches).
  *
- * Lifecycle: open (by a factory of the implementation), use, `close`. Every call after that throws a `ClosedError`, except `close`.
+ * Lifecycle: open (by a factory of the implementation), use, `close`. Every call after that throws a `ClosedError`,
+ * except `close`.
  */
 import { ReadOnlyError } from './errors.ts';
 
@@ -29,8 +32,8 @@ export interface BlockDevice {
   readSync(position: number, buffers: readonly Uint8Array[]): void;
 
   /**
-   * Writes all `buffers` in order from `position` on; rejects with a `DeviceError`. Neither the list nor the buffers may change until
-   * the promise settles. Arguments are checked, and wrong use thrown, by rejecting as well.
+   * Writes all `buffers` in order from `position` on; rejects with a `DeviceError`. Neither the list nor the buffers
+   * may change until the promise settles. Arguments are checked, and wrong use thrown, by rejecting as well.
    */
   write(position: number, buffers: readonly Uint8Array[]): Promise<void>;
 
@@ -38,21 +41,33 @@ export interface BlockDevice {
   writeSync(position: number, buffers: readonly Uint8Array[]): void;
 
   /**
-   * Makes durable all writes that returned before this call, then resolves; rejects with a `DeviceError`. At most one such flush is in
-   * flight at a time: who calls meanwhile shares the next one, and fails with the one in flight should that fail.
+   * Makes durable all writes that returned before this call, then resolves; rejects with a `DeviceError`. At most one
+   * such flush is in flight at a time: who calls meanwhile shares the next one, and fails with the one in flight should
+   * that fail.
    */
   flush(): Promise<void>;
 
-  /** As `flush`, finished when it returns; goes its own way and so neither waits for nor shares an asynchronous flush in flight. */
+  /**
+   * As `flush`, finished when it returns; goes its own way and so neither waits for nor shares an asynchronous flush in
+   * flight.
+   */
   flushSync(): void;
 
-  /** Makes the device at least `sizeBytes` large (it may round up). Throws a `NoSpaceError` and then has changed nothing. */
+  /**
+   * Makes the device at least `sizeBytes` large (it may round up). Throws a `NoSpaceError` and then has changed
+   * nothing.
+   */
   grow(sizeBytes: number): void;
 
-  /** Tells the device that a range's content is no longer needed. It then reads as zeros or as before. Absent where there is no such thing. */
+  /**
+   * Tells the device that a range's content is no longer needed. It then reads as zeros or as before. Absent where
+   * there is no such thing.
+   */
   trim?(position: number, lengthBytes: number): void;
 
-  /** Waits for the writes and flushes in flight, however they end, and releases everything. Does not flush. Idempotent. */
+  /**
+   * Waits for the writes and flushes in flight, however they end, and releases everything. Does not flush. Idempotent.
+   */
   close(): Promise<void>;
 
   /** As `close`; throws a `DeviceError` that says what is in flight, and stays open, if anything is. */

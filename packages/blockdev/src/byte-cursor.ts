@@ -1,9 +1,9 @@
 /**
  * Cursors for encoders and decoders: `ByteReader` checks every step, `ByteWriter` grows as needed.
  *
- * A reader is confined to its range: each step that would leave it throws a `CorruptionError` that names the structure being read, so
- * a decoder that takes all its bytes through one cannot be led out of its block by a bad length. Views that it hands out alias the
- * input. Integers are little-endian; `varint` is as in `bytes.ts`.
+ * A reader is confined to its range: each step that would leave it throws a `CorruptionError` that names the structure
+ * being read, so a decoder that takes all its bytes through one cannot be led out of its block by a bad length. Views
+ * that it hands out alias the input. Integers are little-endian; `varint` is as in `bytes.ts`.
  */
 import { assert } from './assert.ts';
 import {

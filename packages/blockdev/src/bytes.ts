@@ -1,8 +1,9 @@
 /**
  * Little-endian integers, variable-length integers and comparison on plain `Uint8Array`s, by offset.
  *
- * These are the primitives of every on-disk format. They work byte by byte and so at any alignment, allocate nothing, and check
- * nothing: the caller knows that the bytes are there. Decoders of data that was read from a device use `ByteReader`, which does check.
+ * These are the primitives of every on-disk format. They work byte by byte and so at any alignment, allocate nothing,
+ * and check nothing: the caller knows that the bytes are there. Decoders of data that was read from a device use
+ * `ByteReader`, which does check.
  */
 import { CorruptionError } from './errors.ts';
 
@@ -38,8 +39,8 @@ export function setU48(bytes: Uint8Array, offset: number, value: number): void {
 }
 
 /**
- * Compares `a[aStart, aEnd)` with `b[bStart, bEnd)` as unsigned bytes, a prefix before what it begins (the order of memcmp).
- * Negative, zero or positive. A loop of our own beats `Buffer.compare` up to about 40 bytes, where keys are.
+ * Compares `a[aStart, aEnd)` with `b[bStart, bEnd)` as unsigned bytes, a prefix before what it begins (the order of
+ * memcmp). Negative, zero or positive. A loop of our own beats `Buffer.compare` up to about 40 bytes, where keys are.
  */
 export function compareBytes(
   a: Uint8Array,
@@ -84,7 +85,9 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Writes `value` (0 to 2^53 - 1) as unsigned LEB128 (7 bits a byte, low bits first) and returns the offset after it. */
+/**
+ * Writes `value` (0 to 2^53 - 1) as unsigned LEB128 (7 bits a byte, low bits first) and returns the offset after it.
+ */
 export function setVarint(bytes: Uint8Array, offset: number, value: number): number {
   let rest = value;
   // The low 32 bits of a double below 2^53 are exact under bit operators, so only the shift needs a division.
@@ -101,8 +104,8 @@ export function setVarint(bytes: Uint8Array, offset: number, value: number): num
 }
 
 /**
- * Bytes of the variable-length integer that begins at `offset`, at most up to `end`. Throws a `CorruptionError` if it is cut off,
- * longer than its value needs, or 2^53 or more; so each value has exactly one encoding.
+ * Bytes of the variable-length integer that begins at `offset`, at most up to `end`. Throws a `CorruptionError` if it
+ * is cut off, longer than its value needs, or 2^53 or more; so each value has exactly one encoding.
  */
 export function varintLength(bytes: Uint8Array, offset: number, end: number): number {
   let length = 0;

@@ -1,9 +1,11 @@
 /**
- * The errors of all layers: one base class with a stable code, and one small class for each failure that a program can react to.
+ * The errors of all layers: one base class with a stable code, and one small class for each failure that a program can
+ * react to.
  *
- * The code is the contract, the message is for people: it names the thing and says what to do. `ErrorCode` is the one list of codes;
- * `docs/errors.md` has a heading for each and is held against this union by a test. Wrong use of an API (an argument of the wrong
- * type or out of range) is a plain `TypeError` or `RangeError`, a broken invariant an `AssertionError`; neither carries a code.
+ * The code is the contract, the message is for people: it names the thing and says what to do. `ErrorCode` is the one
+ * list of codes; `docs/errors.md` has a heading for each and is held against this union by a test. Wrong use of an API
+ * (an argument of the wrong type or out of range) is a plain `TypeError` or `RangeError`, a broken invariant an
+ * `AssertionError`; neither carries a code.
  */
 
 /** Every code that an error of Outwrite can carry. */
@@ -82,9 +84,9 @@ export interface CorruptionDetail {
 }
 
 /**
- * ECORRUPT: bytes were read that nobody wrote there, or a decoder met a value that no encoder writes.
- * `structure` names what was being read ('superblock', 'log block', 'index node', 'leaf', 'free-map page', 'data block',
- * 'overflow extent', 'inode', ...), `block` its block number where it is known.
+ * ECORRUPT: bytes were read that nobody wrote there, or a decoder met a value that no encoder writes. `structure` names
+ * what was being read ('superblock', 'log block', 'index node', 'leaf', 'free-map page', 'data block', 'overflow
+ * extent', 'inode', ...), `block` its block number where it is known.
  */
 export class CorruptionError extends OutwriteError {
   readonly structure: string;
@@ -125,7 +127,9 @@ export class NoSpaceError extends OutwriteError {
   }
 }
 
-/** ELATCHED: an earlier write or flush failed, so nothing more is changed or committed. `cause` is that first failure. */
+/**
+ * ELATCHED: an earlier write or flush failed, so nothing more is changed or committed. `cause` is that first failure.
+ */
 export class LatchedError extends OutwriteError {
   constructor(cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,7 +1,8 @@
 /**
  * `@outwrite/blockdev`: the device interface, devices that run everywhere, and the primitives that every layer shares.
  *
- * The file device is in `@outwrite/blockdev/node`; the simulated device and the conformance suite are in `@outwrite/blockdev/testing`.
+ * The file device is in `@outwrite/blockdev/node`; the simulated device and the conformance suite are in
+ * `@outwrite/blockdev/testing`.
  */
 export { AssertionError, assert, setVerification, verificationIsOn, verify } from './assert.ts';
 export {

@@ -1,9 +1,9 @@
 /**
  * A device in memory: sparse, so that a large device costs what was written to it.
  *
- * Content lives in chunks that are allocated on first write; a chunk that is absent reads as zeros. Everything is finished when a
- * call returns, flushes have nothing to do, and the promises of the asynchronous twins are there for the interface only. For crashes
- * and faults see `SimulatedDevice` in the `testing` entry.
+ * Content lives in chunks that are allocated on first write; a chunk that is absent reads as zeros. Everything is
+ * finished when a call returns, flushes have nothing to do, and the promises of the asynchronous twins are there for
+ * the interface only. For crashes and faults see `SimulatedDevice` in the `testing` entry.
  */
 import { type BlockDevice, checkRange, checkSize, checkTransfer, checkWrite } from './block-device.ts';
 import { ClosedError, NoSpaceError, ReadOnlyError } from './errors.ts';

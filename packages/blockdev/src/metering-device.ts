@@ -1,8 +1,9 @@
 /**
  * A device that counts what passes through it to another device.
  *
- * Synchronous and asynchronous calls are counted apart, when they are made, whether they succeed or not (wrong use is not counted). With `classify`, written
- * (and read) bytes are also counted by kind. Counters are plain values: take one before and one after, and subtract.
+ * Synchronous and asynchronous calls are counted apart, when they are made, whether they succeed or not (wrong use is
+ * not counted). With `classify`, written (and read) bytes are also counted by kind. Counters are plain values: take one
+ * before and one after, and subtract.
  */
 import { type BlockDevice, checkTransfer, checkWrite, totalBytes } from './block-device.ts';
 

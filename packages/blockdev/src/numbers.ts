@@ -1,8 +1,9 @@
 /**
  * Block and delta numbers: branded so that signatures say which one they mean, plain numbers at run time.
  *
- * Values are checked where they enter (constructors here, decoders elsewhere) and are free of checks inside. A block number fits in
- * 32 bits and stays below 0xf0000000: the rest is left to callers for provisional numbers and marks such as `NIL_BLOCK`.
+ * Values are checked where they enter (constructors here, decoders elsewhere) and are free of checks inside. A block
+ * number fits in 32 bits and stays below 0xf0000000: the rest is left to callers for provisional numbers and marks such
+ * as `NIL_BLOCK`.
  */
 
 declare const blockNumberBrand: unique symbol;
@@ -11,7 +12,9 @@ declare const deltaNumberBrand: unique symbol;
 /** The index of a block on its device: an integer from 0 to `BLOCK_NUMBER_LIMIT - 1`. */
 export type BlockNumber = number & { readonly [blockNumberBrand]: true };
 
-/** The number of a delta, ascending by one a commit over the whole life of a volume: from 0 to `DELTA_NUMBER_LIMIT - 1`. */
+/**
+ * The number of a delta, ascending by one a commit over the whole life of a volume: from 0 to `DELTA_NUMBER_LIMIT - 1`.
+ */
 export type DeltaNumber = number & { readonly [deltaNumberBrand]: true };
 
 /** No block number reaches this; what lies between it and `NIL_BLOCK` is free for numbers that are no blocks. */

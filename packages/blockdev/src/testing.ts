@@ -1,4 +1,7 @@
-/** `@outwrite/blockdev/testing`: a simulated device for crash and fault tests, and the conformance suite for anyone's device. */
+/**
+ * `@outwrite/blockdev/testing`: a simulated device for crash and fault tests, and the conformance suite for anyone's
+ * device.
+ */
 export { blockDeviceConformance, type ConformanceRunner, type ConformanceTarget } from './testing/conformance.ts';
 export {
   type CrashImage,

@@ -132,7 +132,8 @@ describe('between processes', () => {
     expect(await holder.firstLine).toBe('held');
     holder.kill('SIGKILL');
     await holder.ended;
-    // Each racer takes the lock again and again and checks that it is alone; every second one dies holding it in some round.
+    // Each racer takes the lock again and again and checks that it is alone; every second one dies holding it in some
+    // round.
     const racers = Array.from({ length: 6 }, (_, i) => start('race', String(i + 1)));
     const ends = await Promise.all(racers.map((racer) => racer.ended));
     expect(fs.existsSync(`${file}.violation`)).toBe(false);

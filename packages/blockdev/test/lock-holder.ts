@@ -1,8 +1,9 @@
 /**
  * A process that opens a file device, for the tests of the lock.
  *
- * `hold`: says "held", keeps the lock until its input ends. `race <seed>`: takes the lock in a loop for a while; each time it creates a
- * witness file that must not exist, and removes it before it unlocks; with an odd seed it kills itself in some round, holding the lock.
+ * `hold`: says "held", keeps the lock until its input ends. `race <seed>`: takes the lock in a loop for a while; each
+ * time it creates a witness file that must not exist, and removes it before it unlocks; with an odd seed it kills
+ * itself in some round, holding the lock.
  */
 import fs from 'node:fs';
 import { LockedError } from '../src/index.ts';

@@ -1,14 +1,14 @@
 /**
  * Runs a workload once on a simulated device, then checks what every crash of it could have left.
  *
- * The workload notes on the device what it was told is durable (`device.note`). At each crash point, the check gets a device on each
- * image that a crash there could leave, and the notes made until then: the state on that device may be newer than the last note, never
- * older. Few pending pieces are enumerated completely, many are sampled; every point gets the two extremes and a process kill.
- * A check may go on working on the device it gets (and note what is acknowledged); with `rounds` above 1, crashes of that, of recovery
- * first of all, are explored in turn.
+ * The workload notes on the device what it was told is durable (`device.note`). At each crash point, the check gets a
+ * device on each image that a crash there could leave, and the notes made until then: the state on that device may be
+ * newer than the last note, never older. Few pending pieces are enumerated completely, many are sampled; every point
+ * gets the two extremes and a process kill. A check may go on working on the device it gets (and note what is
+ * acknowledged); with `rounds` above 1, crashes of that, of recovery first of all, are explored in turn.
  *
- * Every state has a name such as `31.4/7.0` (point 31, state 4, in it point 7, state 0). Randomness derives from the seed and the name
- * alone, so `only` repeats one state of a long run.
+ * Every state has a name such as `31.4/7.0` (point 31, state 4, in it point 7, state 0). Randomness derives from the
+ * seed and the name alone, so `only` repeats one state of a long run.
  */
 import {
   type CrashKind,
@@ -39,17 +39,26 @@ export interface CrashOptions {
   device?: SimulatedDeviceOptions;
   /** Options of the devices that checks get, besides the medium. */
   recoveryDevice?: Omit<SimulatedDeviceOptions, 'medium' | 'sizeBytes' | 'trace'>;
-  /** Pending writes are cut into pieces of this size (the volume's block size) where all combinations are tried. Default 4096. */
+  /**
+   * Pending writes are cut into pieces of this size (the volume's block size) where all combinations are tried. Default
+   * 4096.
+   */
   pieceBytes?: number;
   /** Up to so many pending pieces all combinations are tried. Default 4, that is 16 images. */
   maxPieces?: number;
-  /** Images drawn at random for a point with more pieces, and besides the combinations where sectors could tear. Default 3. */
+  /**
+   * Images drawn at random for a point with more pieces, and besides the combinations where sectors could tear. Default
+   * 3.
+   */
   samples?: number;
   /** Crashes within crashes: 1 (default) explores the workload, 2 also what the checks did, and so on. */
   rounds?: number;
   /** How many states of each further round are explored for one state of the round before. Default 2. */
   statesOfNextRound?: number;
-  /** An upper bound, roughly, for the states of the first round; points are then sampled. By default all points are visited. */
+  /**
+   * An upper bound, roughly, for the states of the first round; points are then sampled. By default all points are
+   * visited.
+   */
   maxStates?: number;
   /** Explore this state alone, as named by a violation. */
   only?: string;

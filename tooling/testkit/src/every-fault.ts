@@ -1,9 +1,10 @@
 /**
  * Runs a workload again and again, each time with another single call of its device failing.
  *
- * First the workload runs without a fault and its calls are counted; then once for each call of the chosen operations. The check gets
- * what the workload threw, its notes, and the device as it was left: it opens the visible content (as the next process would) and crash
- * images of the trace, and judges. A workload that behaves differently each time must be given its seed.
+ * First the workload runs without a fault and its calls are counted; then once for each call of the chosen operations.
+ * The check gets what the workload threw, its notes, and the device as it was left: it opens the visible content (as
+ * the next process would) and crash images of the trace, and judges. A workload that behaves differently each time must
+ * be given its seed.
  */
 import {
   type Fault,

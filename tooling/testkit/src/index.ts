@@ -1,4 +1,7 @@
-/** `@outwrite/testkit`: seeded randomness, crash enumeration and fault sweeps over simulated devices, for the tests of all packages. */
+/**
+ * `@outwrite/testkit`: seeded randomness, crash enumeration and fault sweeps over simulated devices, for the tests of
+ * all packages.
+ */
 export {
   type CrashCheck,
   type CrashOptions,

@@ -1,8 +1,9 @@
 /**
  * A seeded source of randomness for tests: equal seeds give equal sequences on every platform.
  *
- * The generator is sfc32 (Chris Doty-Humphrey's small fast counting generator, 32-bit variant), seeded by a 32-bit number through
- * splitmix32. `derive` gives an independent generator for a numbered part of a test, so that one part can be repeated alone.
+ * The generator is sfc32 (Chris Doty-Humphrey's small fast counting generator, 32-bit variant), seeded by a 32-bit
+ * number through splitmix32. `derive` gives an independent generator for a numbered part of a test, so that one part
+ * can be repeated alone.
  */
 export class Random {
   readonly seed: number;

@@ -166,7 +166,7 @@ describe('everyCrashPoint', () => {
     }
     expect(explored[0]).toEqual(explored[1]);
     const kills = new Set(explored[0]!.filter((line) => line.startsWith('process kill')));
-    expect(kills.size).toBeGreaterThan(3);
+    expect(kills.size).toBeGreaterThan(2);
   });
 
   it('samples the points of a long workload', async () => {

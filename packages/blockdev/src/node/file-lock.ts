@@ -1,25 +1,28 @@
 /**
  * An exclusive lock on a file between processes, made of files alone: no native code, and no delay after a kill.
  *
- * The lock on `/a/volume` is the file `/a/volume.lock`; its content says who holds it (process, start time, boot, host). It is
- * published by `link()` from a complete temporary file, so whoever sees it can read it. A lock whose holder is dead (same host and
- * boot, but the process is gone or its number is another's now; or the host has booted since) is taken over at once.
+ * The lock on `/a/volume` is the file `/a/volume.lock`; its content says who holds it (process, start time, boot,
+ * host). It is published by `link()` from a complete temporary file, so whoever sees it can read it. A lock whose
+ * holder is dead (same host and boot, but the process is gone or its number is another's now; or the host has booted
+ * since) is taken over at once.
  *
- * Taking over must leave exactly one of many racers as the holder. Every lock has a random token; the successor of token T is whoever
- * links its own file to `volume.lock.T` first:
+ * Taking over must leave exactly one of many racers as the holder. Every lock has a random token; the successor of
+ * token T is whoever links its own file to `volume.lock.T` first:
  *
- * 1. Read `volume.lock`: token T. While the holder is dead, try to link `volume.lock.T`. If it exists, its content is the next
- *    holder to consider, with its own token: follow the chain. A living one anywhere on it holds the lock.
- * 2. After a link has succeeded, read `volume.lock` again: if it no longer names the token that the chain began with, somebody else
- *    finished a takeover and removed links; give the link up and begin again.
+ * 1. Read `volume.lock`: token T. While the holder is dead, try to link `volume.lock.T`. If it exists, its content is
+ *    the next holder to consider, with its own token: follow the chain. A living one anywhere on it holds the lock.
+ * 2. After a link has succeeded, read `volume.lock` again: if it no longer names the token that the chain began with,
+ *    somebody else finished a takeover and removed links; give the link up and begin again.
  * 3. Otherwise rename the temporary file over `volume.lock`, and only then remove the links of the chain.
  *
- * Links are removed only after step 3 has changed `volume.lock`, and tokens never come back. So a racer that passes step 2 won a link
- * that had never been there before: each token has one successor. A racer killed between the steps is a dead holder on the chain.
+ * Links are removed only after step 3 has changed `volume.lock`, and tokens never come back. So a racer that passes
+ * step 2 won a link that had never been there before: each token has one successor. A racer killed between the steps is
+ * a dead holder on the chain.
  *
- * Libraries that prove life by touching a file's time (`proper-lockfile`) keep a killed process's lock for seconds and can lose a
- * living one to a blocked event loop; long synchronous work is normal here. Where the platform tells neither boot nor start time (other
- * than Linux), only the process number is compared, and a reused one keeps the lock until its file is removed by hand.
+ * Libraries that prove life by touching a file's time (`proper-lockfile`) keep a killed process's lock for seconds and
+ * can lose a living one to a blocked event loop; long synchronous work is normal here. Where the platform tells neither
+ * boot nor start time (other than Linux), only the process number is compared, and a reused one keeps the lock until
+ * its file is removed by hand.
  */
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, readlinkSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -237,7 +240,8 @@ function readStartTime(pid: number): string | null {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended, though its parent has not asked yet, unless other threads of it (field 20) still wait for their writes.
+    // A zombie has ended, though its parent has not asked yet, unless other threads of it (field 20) still wait for
+    // their writes.
     if ((fields[0] === 'Z' || fields[0] === 'X') && Number(fields[17]) <= 1) return 'ended';
     return fields[19] ?? null;
   } catch {

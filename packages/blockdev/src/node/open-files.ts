@@ -1,9 +1,10 @@
 /**
- * The files that this process has open through locked devices, by identity, so that one process cannot open a file twice.
+ * The files that this process has open through locked devices, by identity, so that one process cannot open a file
+ * twice.
  *
- * The lock file tells processes apart; this register tells openings within one apart, also while a device that is being closed still
- * waits for writes in flight: until they have returned they could land in the new life. It hangs on `globalThis` because a program may
- * load this module twice (its sources and its build, or two versions).
+ * The lock file tells processes apart; this register tells openings within one apart, also while a device that is being
+ * closed still waits for writes in flight: until they have returned they could land in the new life. It hangs on
+ * `globalThis` because a program may load this module twice (its sources and its build, or two versions).
  */
 import type { BigIntStats } from 'node:fs';
 import { LockedError } from '../errors.ts';

@@ -1,8 +1,8 @@
 /**
  * The contract of `BlockDevice` as a test suite, for every implementation here and for anyone's own.
  *
- * It is bound to no test runner: it takes `describe` and `it` functions and brings its own checks. What it cannot see from inside one
- * process (durability after a power cut) it does not claim to test.
+ * It is bound to no test runner: it takes `describe` and `it` functions and brings its own checks. What it cannot see
+ * from inside one process (durability after a power cut) it does not claim to test.
  */
 import { type BlockDevice, SECTOR_BYTES } from '../block-device.ts';
 import { ClosedError, DeviceError, NoSpaceError, ReadOnlyError } from '../errors.ts';
@@ -345,7 +345,10 @@ function checkError(thrown: unknown, kind: ErrorClass, what: string): void {
   );
 }
 
-/** Numbers from 0 to 2^31 - 1 that depend on the seed alone (a linear congruential generator; quality does not matter here). */
+/**
+ * Numbers from 0 to 2^31 - 1 that depend on the seed alone (a linear congruential generator; quality does not matter
+ * here).
+ */
 function sequence(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

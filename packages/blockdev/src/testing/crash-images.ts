@@ -1,9 +1,10 @@
 /**
  * The images that a crash could leave at every moment of a trace.
  *
- * A crash point stands before each event that changes what a crash can leave, and at the end of the trace, so it shows every note that
- * was made in that state: the strictest demand on each set of images. `dropAll` and `keepAll` are the two extremes, `pieceSubsets` goes
- * through all combinations of whole pieces, and `sample` draws from everything in between with a random source.
+ * A crash point stands before each event that changes what a crash can leave, and at the end of the trace, so it shows
+ * every note that was made in that state: the strictest demand on each set of images. `dropAll` and `keepAll` are the
+ * two extremes, `pieceSubsets` goes through all combinations of whole pieces, and `sample` draws from everything in
+ * between with a random source.
  */
 import { SECTOR_BYTES } from '../block-device.ts';
 import type { Medium, PendingWrite, PowerCut, SectorFate } from './medium.ts';
@@ -72,8 +73,8 @@ export class CrashPoint {
   }
 
   /**
-   * One image for each combination of kept and lost pieces, where each pending write is cut into pieces of `pieceBytes`; none if there
-   * are more than `maxPieces` pieces (2^maxPieces images).
+   * One image for each combination of kept and lost pieces, where each pending write is cut into pieces of
+   * `pieceBytes`; none if there are more than `maxPieces` pieces (2^maxPieces images).
    */
   *pieceSubsets(options: { pieceBytes: number; maxPieces: number }): Generator<CrashImage> {
     const { pieceBytes, maxPieces } = options;
@@ -178,8 +179,8 @@ export function* crashPoints(trace: Trace): Generator<CrashPoint> {
 }
 
 /**
- * The two extreme images at every crash point: all that was written so far kept, and all since the last completed flush dropped.
- * Where both are the same, one.
+ * The two extreme images at every crash point: all that was written so far kept, and all since the last completed flush
+ * dropped. Where both are the same, one.
  */
 export function* imagesBetweenWrites(trace: Trace): Generator<CrashImage & { point: CrashPoint }> {
   for (const point of crashPoints(trace)) {

@@ -1,4 +1,7 @@
-/** Which calls of a simulated device fail, and how: faults are armed for the n-th call of an operation, counted from their arming on. */
+/**
+ * Which calls of a simulated device fail, and how: faults are armed for the n-th call of an operation, counted from
+ * their arming on.
+ */
 export type FaultOperation = 'read' | 'write' | 'flush' | 'grow';
 
 export type Fault =
@@ -9,7 +12,10 @@ export type Fault =
   | { readonly operation: 'write'; readonly nth: number; readonly effect: 'error'; readonly visible?: boolean }
   /** The n-th write seems to succeed and never happens. */
   | { readonly operation: 'write'; readonly nth: number; readonly effect: 'lost' }
-  /** The n-th write seems to succeed and goes `offsetBytes` (a multiple of 512) astray; the other way if that lies outside. */
+  /**
+   * The n-th write seems to succeed and goes `offsetBytes` (a multiple of 512) astray; the other way if that lies
+   * outside.
+   */
   | { readonly operation: 'write'; readonly nth: number; readonly effect: 'misdirected'; readonly offsetBytes: number }
   /** The n-th flush fails; what it covers stays visible and never becomes durable, and later flushes succeed. */
   | { readonly operation: 'flush'; readonly nth: number; readonly effect: 'error' }

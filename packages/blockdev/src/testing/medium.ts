@@ -1,15 +1,18 @@
 /**
- * What a simulated device writes to: the visible content, the durable content, and every write that lies between the two.
+ * What a simulated device writes to: the visible content, the durable content, and every write that lies between the
+ * two.
  *
- * A write is *issued*, *lands* (reads see it), and *returns* or *fails*; a flush covers the writes that had returned when it began and
- * makes them durable when it ends. Until then a write is pending, and a power cut decides its fate for each sector: the new bytes, the old
- * ones, the bytes of another pending write to the same place, or garbage. A failed write or flush leaves its writes pending
- * for good: visible, never made durable by a later flush, and yet possibly on the medium. A process kill loses nothing that has
- * landed; writes in flight land or do not.
+ * A write is *issued*, *lands* (reads see it), and *returns* or *fails*; a flush covers the writes that had returned
+ * when it began and makes them durable when it ends. Until then a write is pending, and a power cut decides its fate
+ * for each sector: the new bytes, the old ones, the bytes of another pending write to the same place, or garbage. A
+ * failed write or flush leaves its writes pending for good: visible, never made durable by a later flush, and yet
+ * possibly on the medium. A process kill loses nothing that has landed; writes in flight land or do not.
  *
- * The size is durable like a write: a power cut leaves any size between the durable and the visible one that holds what is kept.
+ * The size is durable like a write: a power cut leaves any size between the durable and the visible one that holds what
+ * is kept.
  *
- * Every change is told to listeners as a `MediumEvent`; the same events applied to a fork taken before give the same state.
+ * Every change is told to listeners as a `MediumEvent`; the same events applied to a fork taken before give the same
+ * state.
  */
 import { assert } from '../assert.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
@@ -54,7 +57,10 @@ export type MediumEvent =
 export type SectorFate = 'keep' | 'drop' | 'garbage';
 
 export interface PowerCut {
-  /** The fate of sector `sectorIndex` (from 0) of `write`. Asked for each write in `order`; the last 'keep' or 'garbage' of a sector stays. */
+  /**
+   * The fate of sector `sectorIndex` (from 0) of `write`. Asked for each write in `order`; the last 'keep' or 'garbage'
+   * of a sector stays.
+   */
   fate: (write: PendingWrite, sectorIndex: number) => SectorFate;
   /** The order in which pending writes reach the medium; by default that in which they landed. */
   order?: readonly PendingWrite[];
@@ -278,8 +284,8 @@ export class Medium {
   }
 
   /**
-   * The medium as the next process finds it after a kill: what has landed is visible and still pending; a write in flight has landed
-   * or not, as `lands` says (default: none has).
+   * The medium as the next process finds it after a kill: what has landed is visible and still pending; a write in
+   * flight has landed or not, as `lands` says (default: none has).
    */
   processKill(lands: (write: PendingWrite) => boolean = () => false): Medium {
     const next = this.fork();

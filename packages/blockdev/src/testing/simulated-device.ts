@@ -1,8 +1,9 @@
 /**
- * A device that remembers everything that happens to it, fails on demand, and can lose power or its process at any moment.
+ * A device that remembers everything that happens to it, fails on demand, and can lose power or its process at any
+ * moment.
  *
- * It writes to a `Medium` and records a `Trace`; `crash-images.ts` enumerates what crashes could leave. The faults, and who has to
- * answer for them:
+ * It writes to a `Medium` and records a `Trace`; `crash-images.ts` enumerates what crashes could leave. The faults, and
+ * who has to answer for them:
  *
  * | fault | how | an engine must |
  * |---|---|---|
@@ -16,7 +17,8 @@
  * | lost write, misdirected write, bit flip, flipped bit in what is read | `failAt`, `flipBit` | detect: ECORRUPT, never wrong data |
  * | a flush that lies | not simulated | nothing: a medium that lies about flushes is outside of what is promised |
  *
- * Lifecycle: several devices may follow each other on one medium (lives). Faults belong to a device; its trace goes on with the medium.
+ * Lifecycle: several devices may follow each other on one medium (lives). Faults belong to a device; its trace goes on
+ * with the medium.
  */
 import { AssertionError } from '../assert.ts';
 import { type BlockDevice, checkSize, checkTransfer, checkWrite } from '../block-device.ts';
@@ -35,14 +37,20 @@ export interface HeldRequest {
 }
 
 export interface SimulatedDeviceOptions {
-  /** What the device stands on: a medium with a past, or an image that is all durable. By default an empty one of `sizeBytes`. */
+  /**
+   * What the device stands on: a medium with a past, or an image that is all durable. By default an empty one of
+   * `sizeBytes`.
+   */
   medium?: Medium | SparseImage | Uint8Array;
   sizeBytes?: number;
   maxSizeBytes?: number;
   readOnly?: boolean;
   /** Record a trace. Default true; without one there are no crash points. */
   trace?: boolean;
-  /** Called when an asynchronous write or flush begins; it takes effect when the promise resolves. By default after one microtask. */
+  /**
+   * Called when an asynchronous write or flush begins; it takes effect when the promise resolves. By default after one
+   * microtask.
+   */
   hold?: (request: HeldRequest) => Promise<void> | undefined;
 }
 
@@ -90,7 +98,10 @@ export class SimulatedDevice implements BlockDevice {
     this.#faults.add(fault);
   }
 
-  /** Puts a remark of the workload into the trace, such as what was acknowledged; crash points show all remarks made before them. */
+  /**
+   * Puts a remark of the workload into the trace, such as what was acknowledged; crash points show all remarks made
+   * before them.
+   */
   note(value: unknown): void {
     this.medium.note(value);
   }
@@ -101,8 +112,9 @@ export class SimulatedDevice implements BlockDevice {
   }
 
   /**
-   * The process is killed: every later call on this device fails, and a new device on the same medium is returned for the next process.
-   * Requests that `hold` still holds stay in flight and take effect when they are let go: late writes.
+   * The process is killed: every later call on this device fails, and a new device on the same medium is returned for
+   * the next process. Requests that `hold` still holds stay in flight and take effect when they are let go: late
+   * writes.
    */
   kill(options: Omit<SimulatedDeviceOptions, 'medium' | 'sizeBytes'> = {}): SimulatedDevice {
     this.#state = 'dead';
@@ -227,7 +239,10 @@ export class SimulatedDevice implements BlockDevice {
     finish();
   }
 
-  /** Begins a flush and returns what ends it. A flush that is to fail does its harm at once, so no overlapping one can mend it. */
+  /**
+   * Begins a flush and returns what ends it. A flush that is to fail does its harm at once, so no overlapping one can
+   * mend it.
+   */
   #beginFlush(): () => void {
     const fault = this.#faults.next('flush');
     const flush = this.medium.beginFlush();

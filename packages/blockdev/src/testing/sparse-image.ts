@@ -1,9 +1,9 @@
 /**
  * The content of a simulated device: sparse, growing, and cheap to branch.
  *
- * Pages of 4 KiB hang in nodes of 256 under one list. `fork` copies that list alone; afterwards both sides copy a node or page
- * before they first change it. Every page and node carries the identity of the image that may change it, and a fork gives both sides new
- * identities, so sharing needs no counting. What was never written reads as zeros.
+ * Pages of 4 KiB hang in nodes of 256 under one list. `fork` copies that list alone; afterwards both sides copy a node
+ * or page before they first change it. Every page and node carries the identity of the image that may change it, and a
+ * fork gives both sides new identities, so sharing needs no counting. What was never written reads as zeros.
  */
 import { assert } from '../assert.ts';
 import { SECTOR_BYTES } from '../block-device.ts';

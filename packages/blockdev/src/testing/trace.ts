@@ -1,9 +1,10 @@
 /**
  * What happened to a medium, in order, so that every moment of it can be visited again.
  *
- * A trace holds a fork of the medium as it was at the beginning and all events since, with the notes that the workload made in
- * between ("commit 7 was acknowledged"). Replaying costs no more than the writes themselves, so a workload runs once and its crash points
- * are visited after. It follows the medium, not a device: late writes of an earlier life and all of a later one are in it.
+ * A trace holds a fork of the medium as it was at the beginning and all events since, with the notes that the workload
+ * made in between ("commit 7 was acknowledged"). Replaying costs no more than the writes themselves, so a workload runs
+ * once and its crash points are visited after. It follows the medium, not a device: late writes of an earlier life and
+ * all of a later one are in it.
  */
 import { assert } from '../assert.ts';
 import type { Medium, MediumEvent } from './medium.ts';

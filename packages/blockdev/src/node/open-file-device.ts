@@ -1,0 +1,178 @@
+/**
+ * Opening a file device: creation, identity, lock, descriptions and size, and giving all of it back when a step fails.
+ *
+ * The order matters. The register of this process and the lock file come before the descriptions, so no device exists
+ * that could write without the lock; and the file that was locked is compared with the one that was opened, because a
+ * path can be replaced in between.
+ */
+import fs from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { checkSize, SECTOR_BYTES } from '../block-device.ts';
+import { DeviceError, type ErrorCode, OutwriteError } from '../errors.ts';
+import { FileDevice, messageOf, platformCode } from './file-device.ts';
+import { acquireFileLock, type FileLock } from './file-lock.ts';
+import { enterOpenFile, type OpenFileEntry } from './open-files.ts';
+
+export interface FileDeviceOptions {
+  /**
+   * false (default): the file must exist. true: it is created if it is absent. 'exclusive': it must be absent.
+   * The name of a created file is durable when the opener returns.
+   */
+  create?: boolean | 'exclusive';
+  readOnly?: boolean;
+  /**
+   * Hold the file exclusively, read-only or not. Default true; false, an unsafe view of what others may change, needs
+   * `readOnly`.
+   */
+  lock?: boolean;
+  /** Limit of `grow` for a file; 2^53 - 512 by default. For a block device its size is the limit. */
+  maxSizeBytes?: number;
+  /**
+   * `grow` rounds up to multiples of this, a multiple of 512. By default 1 MiB to 64 MiB, about an eighth of the size.
+   */
+  growthStepBytes?: number;
+}
+
+const LARGEST_SIZE_BYTES = Number.MAX_SAFE_INTEGER - (SECTOR_BYTES - 1);
+
+/** The codes of a failed opening that say more than EIO. */
+const OPENING_CODES: readonly ErrorCode[] = [
+  'ENOENT',
+  'EEXIST',
+  'EACCES',
+  'EPERM',
+  'EISDIR',
+  'ENOTDIR',
+  'EROFS',
+  'ELOOP',
+  'ENAMETOOLONG',
+];
+
+/** Opens `path` as a device. Throws an `OutwriteError`: ELOCKED, ENOENT, EEXIST, EACCES, EISDIR, ..., or EIO. */
+export function openFileDevice(path: string, options: FileDeviceOptions = {}): FileDevice {
+  const readOnly = options.readOnly ?? false;
+  const wantsLock = options.lock ?? true;
+  const create = options.create ?? false;
+  if (!wantsLock && !readOnly)
+    throw new TypeError('lock: false is for read-only devices; a writable one must hold the lock');
+  if (create !== false && readOnly) throw new TypeError('a device that is created cannot be read-only');
+  if (options.maxSizeBytes !== undefined) checkSize(options.maxSizeBytes);
+  if (options.growthStepBytes !== undefined) {
+    checkSize(options.growthStepBytes);
+    if (options.growthStepBytes === 0) throw new RangeError('growthStepBytes must be positive');
+  }
+
+  const acquired: { release(): void }[] = [];
+  const descriptors: number[] = [];
+  try {
+    if (create !== false) createFile(path, create === 'exclusive');
+    const realPath = fs.realpathSync(path);
+    const status = fs.statSync(realPath, { bigint: true });
+    if (status.isDirectory())
+      throw new OutwriteError('EISDIR', `${path} is a directory; a device is a file or a block device`);
+    const isBlockDevice = status.isBlockDevice();
+    if (!isBlockDevice && !status.isFile()) {
+      throw new OutwriteError('EINVAL', `${path} is neither a file nor a block device`);
+    }
+    let entry: OpenFileEntry | null = null;
+    let lock: FileLock | null = null;
+    if (wantsLock) {
+      const entered = enterOpenFile(path, status, hostname());
+      entry = entered;
+      acquired.push({ release: () => entered.remove() });
+      lock = takeLock(realPath, readOnly);
+      if (lock !== null) acquired.push(lock);
+    }
+    const access = readOnly ? fs.constants.O_RDONLY : fs.constants.O_RDWR;
+    // On a block device O_EXCL keeps file systems from mounting it meanwhile, and fails if one has. One description can
+    // hold that claim.
+    const claim = isBlockDevice && wantsLock && process.platform === 'linux' ? fs.constants.O_EXCL : 0;
+    descriptors.push(fs.openSync(realPath, access | claim));
+    descriptors.push(fs.openSync(realPath, access));
+    const [syncDescriptor, asyncDescriptor] = descriptors as [number, number];
+    const opened = fs.fstatSync(syncDescriptor, { bigint: true });
+    if (opened.dev !== status.dev || opened.ino !== status.ino) {
+      throw new DeviceError({ operation: 'open' }, `${path} was replaced while it was being opened; try again`);
+    }
+    const fileSizeBytes = isBlockDevice ? measureBlockDevice(syncDescriptor) : Number(opened.size);
+    const sizeBytes = fileSizeBytes - (fileSizeBytes % SECTOR_BYTES);
+    return new FileDevice({
+      path,
+      readOnly,
+      syncDescriptor,
+      asyncDescriptor,
+      sizeBytes,
+      maxSizeBytes:
+        isBlockDevice || readOnly ? sizeBytes : Math.max(options.maxSizeBytes ?? LARGEST_SIZE_BYTES, sizeBytes),
+      growthStepBytes: options.growthStepBytes ?? 0,
+      entry,
+      lock,
+    });
+  } catch (error) {
+    for (const descriptor of descriptors) fs.closeSync(descriptor);
+    for (const resource of acquired.reverse()) resource.release();
+    throw openingError(path, error);
+  }
+}
+
+function createFile(path: string, exclusive: boolean): void {
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(path, 'wx');
+  } catch (error) {
+    if (!exclusive && platformCode(error) === 'EEXIST') return;
+    throw error;
+  }
+  fs.closeSync(descriptor);
+  // A new name is durable once its directory is flushed; Windows neither needs nor allows that.
+  if (process.platform === 'win32') return;
+  const directory = fs.openSync(dirname(path), 'r');
+  try {
+    fs.fsyncSync(directory);
+  } finally {
+    fs.closeSync(directory);
+  }
+}
+
+function takeLock(realPath: string, readOnly: boolean): FileLock | null {
+  try {
+    return acquireFileLock(realPath);
+  } catch (error) {
+    // Where no lock file can be written because the file system is read-only, nobody can change the file either.
+    if (readOnly && platformCode(error) === 'EROFS') return null;
+    throw error;
+  }
+}
+
+/** fstat knows no size for a block device, so the end is found by reading: by doubling, then by bisection. */
+function measureBlockDevice(descriptor: number): number {
+  const sector = new Uint8Array(SECTOR_BYTES);
+  const hasSector = (index: number): boolean =>
+    fs.readSync(descriptor, sector, 0, SECTOR_BYTES, index * SECTOR_BYTES) === SECTOR_BYTES;
+  if (!hasSector(0)) return 0;
+  let present = 0;
+  let absent = 1;
+  const limit = LARGEST_SIZE_BYTES / SECTOR_BYTES;
+  while (absent < limit && hasSector(absent)) {
+    present = absent;
+    absent *= 2;
+  }
+  while (absent - present > 1) {
+    const middle = Math.floor((present + absent) / 2);
+    if (hasSector(middle)) present = middle;
+    else absent = middle;
+  }
+  return absent * SECTOR_BYTES;
+}
+
+function openingError(path: string, error: unknown): unknown {
+  if (error instanceof OutwriteError) return error;
+  const code = platformCode(error);
+  if (code === undefined) return error;
+  const known = OPENING_CODES.find((candidate) => candidate === code);
+  const message = `cannot open ${path}: ${messageOf(error)}`;
+  if (known !== undefined) return new OutwriteError(known, message, { cause: error });
+  const advice = code === 'EBUSY' ? '; it is in use, perhaps mounted' : '';
+  return new DeviceError({ operation: 'open' }, message + advice, { cause: error });
+}
