@@ -152,7 +152,10 @@ export class AllocLog {
     replay(core, recovered);
     if (!readOnly) {
       const random = options.randomBytes ?? platformRandomBytes;
-      report.relocatedBlocks = openWritable(core, recovered, random(LIFE_ID_BYTES));
+      report.relocatedBlocks = openWritable(core, recovered, {
+        lifeId: random(LIFE_ID_BYTES),
+        bothSlotsValid: slots.bothValid,
+      });
     }
     return log;
   }

@@ -3,7 +3,9 @@
  *
  * What recovery has verified was read through the operating system's cache and need not be on the medium. So: (1) the chosen slot is
  * written again with the same bytes, flushed, and its content once more to the other slot as the next generation, flushed; now nothing
- * waits for an older slot. (2) The opening checkpoint is taken under a new life: after an unclean end it copies what the last kept
+ * waits for an older slot. The only valid slot is never the one to be written first, since a torn write would leave none: where the
+ * other slot is damaged it goes first, which is safe because it was being written when it tore, and that began only after the flush of
+ * the chosen one had returned. (2) The opening checkpoint is taken under a new life: after an unclean end it copies what the last kept
  * delta wrote to new places, births stay; it allocates only blocks that are free both before and after the last delta, kept or dropped,
  * and touches no log block; flushed. (3) Both slots get it, one after the other, each flushed. Until then nothing that it replaced is
  * reusable. So no chain crosses a life.
@@ -16,17 +18,19 @@ import type { LoggedDelta } from './log-reader.ts';
 import { type RecoveredLog, readVerified } from './recovery.ts';
 
 /** Makes the opening checkpoint and returns the number of blocks that were copied for it. */
-export function openWritable(core: LogCore, recovered: RecoveredLog, lifeId: Uint8Array): number {
+export function openWritable(core: LogCore, recovered: RecoveredLog, options: { lifeId: Uint8Array; bothSlotsValid: boolean }): number {
   const { device } = core;
   const flush = (): void => {
     core.counters.flushes++;
     device.flushSync();
   };
-  writeSlot(core, core.superblock);
-  flush();
-  core.superblock = { ...core.superblock, generation: core.superblock.generation + 1 };
-  writeSlot(core, core.superblock);
-  flush();
+  const chosen = core.superblock;
+  const successor = { ...chosen, generation: chosen.generation + 1 };
+  for (const superblock of options.bothSlotsValid ? [chosen, successor] : [successor, chosen]) {
+    writeSlot(core, superblock);
+    flush();
+  }
+  core.superblock = successor;
 
   const spared = spareLastDelta(core, recovered);
   let relocatedCount = 0;
@@ -38,7 +42,7 @@ export function openWritable(core: LogCore, recovered: RecoveredLog, lifeId: Uin
   core.chainChecksum = 0;
   core.chain = [{ block: core.takeHeldBlock(), delta: core.open.number }];
   for (const { block } of oldChain) appendExtent(spared, block, 1);
-  const checkpoint = takeCheckpoint(core, core.durableDelta, lifeId);
+  const checkpoint = takeCheckpoint(core, core.durableDelta, options.lifeId);
   checkpoint.batch.writeSync();
   flush();
   checkpoint.writeSlot();
