@@ -4,16 +4,7 @@
  * The number of an extent's blocks is the length of its checksum list, so that an entry cannot contradict itself. An entry holds no more
  * than fits a quarter of a block: 29 blocks of 512 bytes, 253 of 4096, 1021 of 16384. Integers are little endian.
  */
-import {
-  assert,
-  BLOCK_NUMBER_LIMIT,
-  CorruptionError,
-  DELTA_NUMBER_LIMIT,
-  getU32,
-  getU48,
-  setU32,
-  setU48,
-} from '@outwrite/blockdev';
+import { assert, BLOCK_NUMBER_LIMIT, CorruptionError, getU32, getU48, setU32, setU48 } from '@outwrite/blockdev';
 import { BLOCK_INDEX_LIMIT } from './key-format.ts';
 
 const START_OFFSET = 0;
