@@ -1,9 +1,9 @@
 /**
- * From block number to frame: one open-addressing hash in an Int32Array, key and frame side by side so that a look-up that hits at once
- * touches one cache line.
+ * From block number to frame: one open-addressing hash in an Int32Array, key and frame side by side so that a look-up
+ * that hits at once touches one cache line.
  *
- * Linear probing from a multiplicative hash, at most half full, so a probe is short; deletion shifts the followers back and leaves no
- * tombstones. `NIL_BLOCK`, which is never mapped, marks an empty place.
+ * Linear probing from a multiplicative hash, at most half full, so a probe is short; deletion shifts the followers back
+ * and leaves no tombstones. `NIL_BLOCK`, which is never mapped, marks an empty place.
  */
 import { assert } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from './frame-table.ts';

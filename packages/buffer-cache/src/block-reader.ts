@@ -42,7 +42,10 @@ export class BlockReader {
     this.#blockSize = pool.arena.blockSize;
   }
 
-  /** A new frame with the verified content of a block, to be adopted; throws a `CorruptionError` or `DeviceError` and takes none. */
+  /**
+   * A new frame with the verified content of a block, to be adopted; throws a `CorruptionError` or `DeviceError` and
+   * takes none.
+   */
   readOne(block: number, checksum: number, structure: string): Frame {
     this.#checkOnDevice(block, 1, structure);
     const frame = this.#pool.take();
@@ -60,8 +63,9 @@ export class BlockReader {
   }
 
   /**
-   * Makes `count` consecutive blocks, from `block` on, present in `target`: those that are not are read, one vectored read for each gap. When
-   * it returns all of them are there. Throws for the first that does not verify, or if the device fails; those that verified are kept.
+   * Makes `count` consecutive blocks, from `block` on, present in `target`: those that are not are read, one vectored
+   * read for each gap. When it returns all of them are there. Throws for the first that does not verify, or if the
+   * device fails; those that verified are kept.
    */
   readRun(block: number, count: number, checksums: ArrayLike<number>, structure: string, target: RunTarget): void {
     const pool = this.#pool;

@@ -1,14 +1,17 @@
 /**
  * Blocks in memory: found by block number here, by page of a file in a `PageSpace`, within one budget of bytes.
  *
- * Content is read once, verified, and stays until it is evicted; changes stay until they have been written and said to be durable. This
- * layer knows deltas only as numbers on dirty frames: it never writes by itself and never decides what is stable.
+ * Content is read once, verified, and stays until it is evicted; changes stay until they have been written and said to
+ * be durable. This layer knows deltas only as numbers on dirty frames: it never writes by itself and never decides what
+ * is stable.
  *
  * What its users must keep to, asserted where that is cheap:
- * - A frame is valid until the next call that may take one (`read`, `readRun`, `create`, `redirect`, and those of page spaces), unless it
- *   is pinned, dirty or being written: those are never evicted.
- * - The content of a frame that is being written is never changed; ask `redirect` or `PageSpace.writable` for a frame to change.
- * - After `create` and `redirect` the content counts as unfinished, and the frame stays, until `markDirty` or `markClean`.
+ * - A frame is valid until the next call that may take one (`read`, `readRun`, `create`, `redirect`, and those of page
+ *   spaces), unless it is pinned, dirty or being written: those are never evicted.
+ * - The content of a frame that is being written is never changed; ask `redirect` or `PageSpace.writable` for a frame
+ *   to change.
+ * - After `create` and `redirect` the content counts as unfinished, and the frame stays, until `markDirty` or
+ *   `markClean`.
  * - What is written to a block round the cache is made known by `discardRange` first.
  */
 import { assert, type BlockDevice, verificationIsOn } from '@outwrite/blockdev';
@@ -108,7 +111,7 @@ export class BufferCache {
     this.#reader = new BlockReader(device, this.#pool);
   }
 
-  // --- addressing ---------------------------------------------------------------------------------------------------------------
+  // --- addressing ----------------------------------------------------------------------------------------------------
 
   /** The slab that holds a frame. Good until the frame is given up. */
   slabOf(frame: Frame): Slab {
@@ -130,7 +133,7 @@ export class BufferCache {
     return this.#arena.checksumOf(frame);
   }
 
-  // --- physical mapping ---------------------------------------------------------------------------------------------------------
+  // --- physical mapping ----------------------------------------------------------------------------------------------
 
   /** The frame of a block, or NO_FRAME when it is not cached. Counts as a use. */
   find(number: number): Frame {
@@ -148,8 +151,8 @@ export class BufferCache {
   }
 
   /**
-   * The frame of a block, read from the device if it is not cached. Throws a `CorruptionError` naming `structure` if what was read does
-   * not have the `checksum`, or if there is no such block; nothing is mapped then.
+   * The frame of a block, read from the device if it is not cached. Throws a `CorruptionError` naming `structure` if
+   * what was read does not have the `checksum`, or if there is no such block; nothing is mapped then.
    */
   read(number: number, checksum: number, structure: string): Frame {
     const cached = this.find(number);
@@ -164,8 +167,9 @@ export class BufferCache {
   }
 
   /**
-   * Reads a run of consecutive blocks ahead: those that are not cached, in one vectored read for each gap. All are cached when it returns.
-   * Throws as `read` does; blocks that verified are kept. The run is in memory as a whole, so the caller bounds it.
+   * Reads a run of consecutive blocks ahead: those that are not cached, in one vectored read for each gap. All are
+   * cached when it returns. Throws as `read` does; blocks that verified are kept. The run is in memory as a whole, so
+   * the caller bounds it.
    */
   readRun(number: number, count: number, checksums: ArrayLike<number>, structure: string): void {
     assert(checksums.length >= count, 'every block has a checksum');
@@ -178,7 +182,10 @@ export class BufferCache {
     });
   }
 
-  /** A frame for a block whose content is about to be made; its bytes are undefined. A stale clean mapping of the block gives way. */
+  /**
+   * A frame for a block whose content is about to be made; its bytes are undefined. A stale clean mapping of the block
+   * gives way.
+   */
   create(number: number): Frame {
     this.#giveWay(number);
     const frame = this.#pool.take();
@@ -199,10 +206,12 @@ export class BufferCache {
   }
 
   /**
-   * The content of a frame under a new number, there to be changed: mark it dirty next. The old number is not cached any more.
+   * The content of a frame under a new number, there to be changed: mark it dirty next. The old number is not cached
+   * any more.
    *
-   * The same frame, renamed, unless it is being written or pinned by somebody else; then a copy, and the old frame stays as it is until
-   * its writes and those pins have ended. `ownPinCount` of its pins are the caller's: they come along to the frame that is returned.
+   * The same frame, renamed, unless it is being written or pinned by somebody else; then a copy, and the old frame
+   * stays as it is until its writes and those pins have ended. `ownPinCount` of its pins are the caller's: they come
+   * along to the frame that is returned.
    */
   redirect(frame: Frame, newNumber: number, ownPinCount: number = 0): Frame {
     const table = this.#table;
@@ -228,7 +237,10 @@ export class BufferCache {
     return copy;
   }
 
-  /** Unmaps a frame, physical or logical, and cancels its changes. Its memory is reused at once, or when its last write or pin ends. */
+  /**
+   * Unmaps a frame, physical or logical, and cancels its changes. Its memory is reused at once, or when its last write
+   * or pin ends.
+   */
   discard(frame: Frame): void {
     assert(this.#table.isMapped(frame), 'only a mapped frame is discarded');
     this.#pool.unmap(frame);
@@ -243,12 +255,15 @@ export class BufferCache {
     }
   }
 
-  /** Block number of a frame; NIL_BLOCK when it is not physically mapped. So `numberOf(f) === n` says whether `f` still holds `n`. */
+  /**
+   * Block number of a frame; NIL_BLOCK when it is not physically mapped. So `numberOf(f) === n` says whether `f` still
+   * holds `n`.
+   */
   numberOf(frame: Frame): number {
     return this.#table.number[frame];
   }
 
-  // --- pins and states ----------------------------------------------------------------------------------------------------------
+  // --- pins and states -----------------------------------------------------------------------------------------------
 
   /** Keeps a frame and its number from being evicted. Counted. */
   pin(frame: Frame): void {
@@ -286,7 +301,10 @@ export class BufferCache {
     return this.#table.writes[frame] > 0;
   }
 
-  /** A write of the frame begins; its content stays as it is until `endWrite`, to be called after the flush that makes it durable. Counted. */
+  /**
+   * A write of the frame begins; its content stays as it is until `endWrite`, to be called after the flush that makes
+   * it durable. Counted.
+   */
   beginWrite(frame: Frame): void {
     this.#pool.beginWrite(frame);
   }
@@ -296,12 +314,14 @@ export class BufferCache {
     this.#pool.endWrite(frame, cleanIfDelta);
   }
 
-  /** Gives up frames beyond the budget, as far as there is something to evict; worth a call when much has become clean. */
+  /**
+   * Gives up frames beyond the budget, as far as there is something to evict; worth a call when much has become clean.
+   */
   trim(): void {
     this.#pool.trim();
   }
 
-  // --- logical mapping ----------------------------------------------------------------------------------------------------------
+  // --- logical mapping -----------------------------------------------------------------------------------------------
 
   /** A mapping for the pages of one file. Close it in the end. */
   openSpace(): PageSpace {
@@ -342,7 +362,7 @@ export class BufferCache {
     for (const space of this.#spaces) space.checkInvariants();
   }
 
-  // --- inside -------------------------------------------------------------------------------------------------------------------
+  // --- inside --------------------------------------------------------------------------------------------------------
 
   #map(frame: Frame, number: number, original: Frame): void {
     this.#table.number[frame] = number;
@@ -350,7 +370,10 @@ export class BufferCache {
     this.#pool.adopt(frame, BLOCK_OWNER, original);
   }
 
-  /** A number that is given to new content may still have old content cached, from before its block was freed: clean, or cancelled. */
+  /**
+   * A number that is given to new content may still have old content cached, from before its block was freed: clean, or
+   * cancelled.
+   */
   #giveWay(number: number): void {
     const stale = this.#index.find(number);
     if (stale === NO_FRAME) return;

@@ -1,15 +1,18 @@
 /**
  * Which frame to give up: queues that let a scan pass through a tenth of the cache and leave the rest alone.
  *
- * After S3-FIFO (Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction", SOSP 2023) with the two-part
- * probation of 2Q (Johnson, Shasha, 1994). A new frame enters YOUNG, passes on to OLD and leaves the cache from there unless it was
- * used while in OLD; then it enters MAIN, a clock. Uses while in YOUNG do not count: they are the several touches of one visit, which
- * every scan makes. What was given up from probation is remembered for a while by a fingerprint, and enters MAIN when it comes back.
+ * After S3-FIFO (Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction", SOSP 2023) with the
+ * two-part probation of 2Q (Johnson, Shasha, 1994). A new frame enters YOUNG, passes on to OLD and leaves the cache
+ * from there unless it was used while in OLD; then it enters MAIN, a clock. Uses while in YOUNG do not count: they are
+ * the several touches of one visit, which every scan makes. What was given up from probation is remembered for a while
+ * by a fingerprint, and enters MAIN when it comes back.
  *
- * A use only sets the frame's reference bit. Frames that may not be evicted stay where they are until eviction meets them; it then
- * parks them, off all queues, and whoever makes them evictable again calls `readmit`. So a cache full of dirty frames costs nothing.
+ * A use only sets the frame's reference bit. Frames that may not be evicted stay where they are until eviction meets
+ * them; it then parks them, off all queues, and whoever makes them evictable again calls `readmit`. So a cache full of
+ * dirty frames costs nothing.
  *
- * Invariants: every evictable frame is on a queue; a free or detached frame is on none; the counts are those of the lists.
+ * Invariants: every evictable frame is on a queue; a free or detached frame is on none; the counts are those of the
+ * lists.
  */
 import { assert } from '@outwrite/blockdev';
 import { type Frame, type FrameTable, NO_FRAME } from './frame-table.ts';

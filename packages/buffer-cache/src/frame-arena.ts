@@ -1,12 +1,13 @@
 /**
  * The memory of the cache: slabs of equally large frames, handed out and taken back.
  *
- * A frame's number is its slab times the frames of a slab (a power of two) plus its place there, so that a shift and a mask lead to its
- * bytes. Slabs are made on demand and frames taken from the lowest slab that has one; slabs beyond those that the budget needs exist
- * only while the cache is over its budget, and each of them is let go when its last frame comes back.
+ * A frame's number is its slab times the frames of a slab (a power of two) plus its place there, so that a shift and a
+ * mask lead to its bytes. Slabs are made on demand and frames taken from the lowest slab that has one; slabs beyond
+ * those that the budget needs exist only while the cache is over its budget, and each of them is let go when its last
+ * frame comes back.
  *
- * Frames start 16 bytes into a slab: copies to the very beginning of a large buffer run several times slower on a common processor
- * family (see docs/design.md), and every frame starts at 16 modulo 64.
+ * Frames start 16 bytes into a slab: copies to the very beginning of a large buffer run several times slower on a
+ * common processor family (see docs/design.md), and every frame starts at 16 modulo 64.
  */
 import { assert, xxh32Words } from '@outwrite/blockdev';
 import { EMPTY, FREE, type Frame, type FrameTable, NO_FRAME } from './frame-table.ts';
@@ -125,7 +126,9 @@ export class FrameArena {
     else if (slabIndex < this.#lowestSlab) this.#lowestSlab = slabIndex;
   }
 
-  /** First frame beyond the slabs that the budget needs, and the end of all frames; equal when there is no such slab. */
+  /**
+   * First frame beyond the slabs that the budget needs, and the end of all frames; equal when there is no such slab.
+   */
   get firstExtraFrame(): Frame {
     return Math.min(this.#budgetSlabCount, this.slabs.length) << this.#slabShift;
   }

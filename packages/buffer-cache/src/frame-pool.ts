@@ -1,16 +1,18 @@
 /**
  * The life of a frame: taken, mapped, dirtied, written, cleaned, evicted or discarded.
  *
- *   FREE --take--> EMPTY --markClean--> CLEAN --markDirty--> DIRTY --beginWrite, endWrite--> CLEAN --evicted--> FREE
+ * FREE --take--> EMPTY --markClean--> CLEAN --markDirty--> DIRTY --beginWrite, endWrite--> CLEAN --evicted--> FREE
  *
- * `discard` leads from any mapped state to FREE, or to DETACHED while the frame is pinned or being written: nobody can find it any more,
- * and its memory stays as it is until the last pin and the last write have ended. A frame that is being written is never changed; who
- * wants to change it makes a copy (see `BufferCache.redirect`, `PageSpace.writable`).
+ * `discard` leads from any mapped state to FREE, or to DETACHED while the frame is pinned or being written: nobody can
+ * find it any more, and its memory stays as it is until the last pin and the last write have ended. A frame that is
+ * being written is never changed; who wants to change it makes a copy (see `BufferCache.redirect`,
+ * `PageSpace.writable`).
  *
- * Each owner has a list of its *pending* frames: dirty, and not being written. Membership follows the state and is never kept beside it.
+ * Each owner has a list of its *pending* frames: dirty, and not being written. Membership follows the state and is
+ * never kept beside it.
  *
- * The budget is soft. With nothing to evict, one more frame is taken rather than failing (what is dirty is bounded above, not here); later
- * calls give two frames up for one taken until the budget holds again.
+ * The budget is soft. With nothing to evict, one more frame is taken rather than failing (what is dirty is bounded
+ * above, not here); later calls give two frames up for one taken until the budget holds again.
  */
 import { assert } from '@outwrite/blockdev';
 import { EvictionQueues } from './eviction-queues.ts';
@@ -63,7 +65,7 @@ export class FramePool {
     this.#freeOwnerIds.push(id);
   }
 
-  // --- taking and giving back ---------------------------------------------------------------------------------------------------
+  // --- taking and giving back ----------------------------------------------------------------------------------------
 
   /** An EMPTY frame that nobody maps yet: follow with `adopt`, or with `abandon`. May evict others. */
   take(): Frame {
@@ -73,7 +75,10 @@ export class FramePool {
     return frame;
   }
 
-  /** Gives a frame that has just been taken to an owner, who maps it. `original` is the frame that it is a copy of, or NO_FRAME. */
+  /**
+   * Gives a frame that has just been taken to an owner, who maps it. `original` is the frame that it is a copy of, or
+   * NO_FRAME.
+   */
   adopt(frame: Frame, ownerId: number, original: Frame): void {
     this.table.owner[frame] = ownerId;
     if (original === NO_FRAME) this.queues.admit(frame, this.#owners[ownerId]!.fingerprintOf(frame));
@@ -90,7 +95,10 @@ export class FramePool {
     this.#owners[this.table.owner[frame]]!.unmap(frame);
   }
 
-  /** Takes a frame away from its owner, who has unmapped it. Its changes are cancelled; its memory is free once nobody uses it. */
+  /**
+   * Takes a frame away from its owner, who has unmapped it. Its changes are cancelled; its memory is free once nobody
+   * uses it.
+   */
   detach(frame: Frame): void {
     const table = this.table;
     assert(table.isMapped(frame), 'only a mapped frame is detached');
@@ -108,7 +116,7 @@ export class FramePool {
     }
   }
 
-  // --- states -------------------------------------------------------------------------------------------------------------------
+  // --- states --------------------------------------------------------------------------------------------------------
 
   pin(frame: Frame): void {
     const table = this.table;
@@ -145,7 +153,10 @@ export class FramePool {
     this.#becameIdle(frame);
   }
 
-  /** Makes a frame's content unknown to the device again, so that it is not evicted before its owner has said what it is. */
+  /**
+   * Makes a frame's content unknown to the device again, so that it is not evicted before its owner has said what it
+   * is.
+   */
   markEmpty(frame: Frame): void {
     if (this.table.content[frame] === CLEAN) this.table.content[frame] = EMPTY;
   }
@@ -168,7 +179,7 @@ export class FramePool {
     this.#becameIdle(frame);
   }
 
-  // --- inside -------------------------------------------------------------------------------------------------------------------
+  // --- inside --------------------------------------------------------------------------------------------------------
 
   /** After a pin or a write has ended, or a frame became clean: is it free, or up for eviction again? */
   #becameIdle(frame: Frame): void {

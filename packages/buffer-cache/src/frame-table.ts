@@ -1,13 +1,14 @@
 /**
  * What is known of each frame, as a struct of arrays: one typed array a property, indexed by frame, grown by doubling.
  *
- * A frame is one block's worth of memory; its number stays the same for as long as it holds anything. Arrays are replaced when the
- * table grows, so nobody keeps one across a call that may take a frame.
+ * A frame is one block's worth of memory; its number stays the same for as long as it holds anything. Arrays are
+ * replaced when the table grows, so nobody keeps one across a call that may take a frame.
  *
  * Invariants:
  * - `content` is FREE exactly for the frames on a free list of the arena.
  * - `delta` is positive exactly when `content` is DIRTY.
- * - A frame is mapped (EMPTY, CLEAN, DIRTY) by one owner: as block `number` by owner 0, or as page `pageIndex` by the space `owner`.
+ * - A frame is mapped (EMPTY, CLEAN, DIRTY) by one owner: as block `number` by owner 0, or as page `pageIndex` by the
+ *   space `owner`.
  * - A DETACHED frame belongs to nobody; it waits for its last write or pin to end and is then FREE.
  */
 

@@ -1,8 +1,9 @@
 /**
  * What was evicted lately: fingerprints of the last evictions, without their content.
  *
- * A direct-mapped table: a fingerprint overwrites whoever had its place, so a few are forgotten early. That, like two contents with one
- * fingerprint, costs a less fortunate choice of a queue and nothing else. `NO_STAMP` marks an empty place.
+ * A direct-mapped table: a fingerprint overwrites whoever had its place, so a few are forgotten early. That, like two
+ * contents with one fingerprint, costs a less fortunate choice of a queue and nothing else. `NO_STAMP` marks an empty
+ * place.
  */
 const NO_STAMP = 0;
 const MULTIPLIER = 0x9e3779b1 | 0;

@@ -1,8 +1,8 @@
 /**
  * From block index in a file to frame: an open-addressing hash for one page space, small when the file is.
  *
- * Block indexes reach 2^48, so keys are doubles in an array of their own. Otherwise as block-index.ts: linear probing, at most half
- * full, deletion by shifting back. `EMPTY_KEY` marks an empty place.
+ * Block indexes reach 2^48, so keys are doubles in an array of their own. Otherwise as block-index.ts: linear probing,
+ * at most half full, deletion by shifting back. `EMPTY_KEY` marks an empty place.
  */
 import { assert } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from './frame-table.ts';

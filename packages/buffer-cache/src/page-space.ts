@@ -1,11 +1,13 @@
 /**
  * The pages of one file: frames found by block index in the file, wherever their blocks are on the device.
  *
- * A page stays at its block index while its content moves: write-back gives the content a new block and leaves the mapping alone. A page
- * that is being written is not changed; `writable` puts a copy (a fork) in its place and leaves the old frame to the write.
+ * A page stays at its block index while its content moves: write-back gives the content a new block and leaves the
+ * mapping alone. A page that is being written is not changed; `writable` puts a copy (a fork) in its place and leaves
+ * the old frame to the write.
  *
- * Pages live in the frames and the budget of the `BufferCache` that opened the space, and obey its rules: a frame is valid until the next
- * call that may take one, unless it is pinned, dirty or being written. Pins and states are those of the cache.
+ * Pages live in the frames and the budget of the `BufferCache` that opened the space, and obey its rules: a frame is
+ * valid until the next call that may take one, unless it is pinned, dirty or being written. Pins and states are those
+ * of the cache.
  */
 import { assert } from '@outwrite/blockdev';
 import type { BlockReader } from './block-reader.ts';
@@ -89,7 +91,10 @@ export class PageSpace {
     return this.#table.pageIndex[frame];
   }
 
-  /** A frame for a page that is not cached and whose content is about to be made; its bytes are undefined. Mark it dirty or clean next. */
+  /**
+   * A frame for a page that is not cached and whose content is about to be made; its bytes are undefined. Mark it dirty
+   * or clean next.
+   */
   create(blockIndex: number): Frame {
     assert(!this.#closed, 'a closed page space is not used');
     assert(
@@ -103,9 +108,10 @@ export class PageSpace {
   }
 
   /**
-   * Reads `blockCount` consecutive blocks of the device, from `block` on, into the pages from `blockIndex` on. Pages that are cached stay as
-   * they are, the others are clean then, and all are cached when it returns. One vectored read for each gap. `checksums` has one for each block.
-   * Throws a `CorruptionError` naming `structure`, or a `DeviceError`; pages that verified are kept. The run is in memory as a whole, so the caller bounds it.
+   * Reads `blockCount` consecutive blocks of the device, from `block` on, into the pages from `blockIndex` on. Pages
+   * that are cached stay as they are, the others are clean then, and all are cached when it returns. One vectored read
+   * for each gap. `checksums` has one for each block. Throws a `CorruptionError` naming `structure`, or a
+   * `DeviceError`; pages that verified are kept. The run is in memory as a whole, so the caller bounds it.
    */
   fill(blockIndex: number, block: number, blockCount: number, checksums: ArrayLike<number>, structure: string): void {
     assert(!this.#closed, 'a closed page space is not used');
@@ -120,7 +126,10 @@ export class PageSpace {
     });
   }
 
-  /** The frame to change for `delta`, marked dirty in it: the page itself, or a copy put in its place while the page is being written. */
+  /**
+   * The frame to change for `delta`, marked dirty in it: the page itself, or a copy put in its place while the page is
+   * being written.
+   */
   writable(frame: Frame, delta: number): Frame {
     this.#assertOwn(frame);
     const table = this.#table;
@@ -150,7 +159,10 @@ export class PageSpace {
     if (frame !== NO_FRAME) this.#drop(frame);
   }
 
-  /** Drops all pages from `blockIndex` on, up to and without `endIndex`. Costs what is cached, not the length of the range. */
+  /**
+   * Drops all pages from `blockIndex` on, up to and without `endIndex`. Costs what is cached, not the length of the
+   * range.
+   */
   discardFrom(blockIndex: number, endIndex: number = BLOCK_INDEX_LIMIT): void {
     const frames = this.#index.framesFrom(blockIndex);
     for (let i = 0; i < frames.length; i++) {
@@ -159,8 +171,8 @@ export class PageSpace {
   }
 
   /**
-   * The block indexes of the pages to write back, ascending: those that are dirty and that no write has been begun for. Costs what is listed,
-   * not what is cached.
+   * The block indexes of the pages to write back, ascending: those that are dirty and that no write has been begun for.
+   * Costs what is listed, not what is cached.
    */
   dirtyIndexes(): Float64Array {
     const table = this.#table;

@@ -1,9 +1,10 @@
 /**
  * Write-back: blocks in any order, written as few vectored writes.
  *
- * Blocks are sorted by number and neighbours joined into runs; each run is one vectored write. The batch keeps what it was given, so it
- * can be issued again (a synchronous commit does, while asynchronous writes of the same batch are still in flight: the same bytes go to
- * the same places). Nothing may change in the bytes from the first issue until every issue has ended.
+ * Blocks are sorted by number and neighbours joined into runs; each run is one vectored write. The batch keeps what it
+ * was given, so it can be issued again (a synchronous commit does, while asynchronous writes of the same batch are
+ * still in flight: the same bytes go to the same places). Nothing may change in the bytes from the first issue until
+ * every issue has ended.
  */
 import { assert, type BlockDevice } from '@outwrite/blockdev';
 
@@ -51,7 +52,9 @@ export class WriteBatch {
     return this.#prepare().length;
   }
 
-  /** Writes everything, growing the device as needed. Throws what the device throws: a part may have been written then. */
+  /**
+   * Writes everything, growing the device as needed. Throws what the device throws: a part may have been written then.
+   */
   writeSync(): void {
     const runs = this.#prepare();
     this.#growDevice(runs);

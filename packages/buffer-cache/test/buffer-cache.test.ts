@@ -1,15 +1,16 @@
 import {
   AssertionError,
-  type BlockDevice,
   CorruptionError,
   DeviceError,
   MemoryDevice,
+  MeteringDevice,
   NIL_BLOCK,
   xxh32,
 } from '@outwrite/blockdev';
+import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { BufferCache, type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { describe, expect, test } from 'vitest';
-import { pattern, patternedDevice } from './patterned-device.ts';
+import { assertBytes, pattern, patternedDevice } from './patterned-device.ts';
 
 const blockCount = 64;
 
@@ -33,7 +34,7 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     expect(cache.read(5, checksums[5], 'leaf')).toBe(frame);
     expect(cache.find(5)).toBe(frame);
     expect(cache.numberOf(frame)).toBe(5);
-    expect(cache.bytesOf(frame)).toEqual(pattern(blockSize, 5));
+    assertBytes(cache.bytesOf(frame), pattern(blockSize, 5));
     expect(cache.checksumOf(frame)).toBe(checksums[5]);
     expect(cache.deltaOf(frame)).toBe(0);
     expect(cache.stats).toMatchObject({ hits: 2, misses: 1, frameCount: 1 });
@@ -74,45 +75,34 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
   });
 
   test('a failed read leaves nothing mapped, and the next one works', () => {
-    const { device, checksums } = open();
-    let failing = true;
-    const flaky: BlockDevice = {
-      ...delegate(device),
-      readSync: (position, buffers) => {
-        if (failing) throw new DeviceError({ operation: 'read', position }, 'broken cable');
-        device.readSync(position, buffers);
-      },
-    };
-    const cache = new BufferCache(flaky, { blockSize, budgetBytes: 16 * blockSize });
-    expect(() => cache.read(3, checksums[3], 'leaf')).toThrow('broken cable');
-    expect(() => cache.readRun(3, 4, checksums.slice(3), 'leaf')).toThrow('broken cable');
-    expect(cache.stats.frameCount).toBe(0);
+    const { device: source, checksums } = patternedDevice(blockSize, blockCount);
+    const device = new SimulatedDevice({ medium: source.snapshot() });
+    const cache = new BufferCache(device, { blockSize, budgetBytes: 16 * blockSize });
+    device.failAt({ operation: 'read', nth: 1, effect: 'error' });
+    expect(() => cache.read(3, checksums[3], 'leaf')).toThrow(DeviceError);
+    device.failAt({ operation: 'read', nth: 1, effect: 'error' });
+    expect(() => cache.readRun(3, 4, checksums.slice(3), 'leaf')).toThrow(DeviceError);
+    device.failAt({ operation: 'read', nth: 1, effect: 'flip', bit: 77 });
+    expect(() => cache.read(3, checksums[3], 'leaf')).toThrow(CorruptionError);
+    expect(cache.stats).toMatchObject({ frameCount: 0, pinnedFrameCount: 0 });
     cache.checkInvariants();
-    failing = false;
-    expect(cache.bytesOf(cache.read(3, checksums[3], 'leaf'))).toEqual(pattern(blockSize, 3));
+    assertBytes(cache.bytesOf(cache.read(3, checksums[3], 'leaf')), pattern(blockSize, 3));
   });
 
   test('a run is read with one call for each gap, and blocks that are cached stay', () => {
-    const { device, checksums } = open();
-    const reads: number[] = [];
-    const counting: BlockDevice = {
-      ...delegate(device),
-      readSync: (position, buffers) => {
-        reads.push(position / blockSize, buffers.length);
-        device.readSync(position, buffers);
-      },
-    };
-    const cache = new BufferCache(counting, { blockSize, budgetBytes: 16 * blockSize });
+    const { device: source, checksums } = patternedDevice(blockSize, blockCount);
+    const device = new MeteringDevice(source);
+    const cache = new BufferCache(device, { blockSize, budgetBytes: 16 * blockSize });
     const dirty = createDirty(cache, 13, 999);
     cache.readRun(10, 6, checksums.slice(10), 'leaf');
-    expect(reads).toEqual([10, 3, 14, 2]);
+    expect(device.counters().reads).toEqual({ calls: 2, buffers: 5, bytes: 5 * blockSize });
     expect(cache.find(13)).toBe(dirty);
-    expect(cache.bytesOf(dirty)).toEqual(pattern(blockSize, 999));
+    assertBytes(cache.bytesOf(dirty), pattern(blockSize, 999));
     for (const block of [10, 11, 12, 14, 15]) {
-      expect(cache.bytesOf(cache.find(block))).toEqual(pattern(blockSize, block));
+      assertBytes(cache.bytesOf(cache.find(block)), pattern(blockSize, block));
     }
     cache.readRun(10, 6, checksums.slice(10), 'leaf');
-    expect(reads).toHaveLength(4);
+    expect(device.counters().reads.calls).toBe(2);
     cache.checkInvariants();
   });
 
@@ -153,7 +143,7 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     expect(cache.redirect(frame, 50)).toBe(frame);
     expect(cache.find(7)).toBe(NO_FRAME);
     expect(cache.find(50)).toBe(frame);
-    expect(cache.bytesOf(frame)).toEqual(pattern(blockSize, 7));
+    assertBytes(cache.bytesOf(frame), pattern(blockSize, 7));
     cache.checkInvariants();
   });
 
@@ -165,7 +155,7 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     expect(frame).not.toBe(old);
     cache.bytesOf(frame).fill(1);
     cache.markDirty(frame, 2);
-    expect(cache.bytesOf(old)).toEqual(pattern(blockSize, 70));
+    assertBytes(cache.bytesOf(old), pattern(blockSize, 70));
     expect(cache.find(7)).toBe(NO_FRAME);
     expect(cache.numberOf(old)).toBe(NIL_BLOCK);
     expect(cache.isWriting(old)).toBe(true);
@@ -186,7 +176,7 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     const copy = cache.redirect(frame, 51, 1);
     expect(copy).not.toBe(frame);
     expect(cache.isPinned(copy)).toBe(true);
-    expect(cache.bytesOf(frame)).toEqual(pattern(blockSize, 7));
+    assertBytes(cache.bytesOf(frame), pattern(blockSize, 7));
     expect(cache.stats.frameCount).toBe(2);
     cache.unpin(frame);
     expect(cache.stats).toMatchObject({ frameCount: 1, pinnedFrameCount: 1 });
@@ -254,7 +244,7 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     const frames: Frame[] = [];
     for (let i = 0; i < 40; i++) frames.push(createDirty(cache, 1000 + i, i));
     expect(cache.stats).toMatchObject({ frameCount: 40, budgetFrameCount: 8, overBudgetFrameCount: 32 });
-    for (let i = 0; i < 40; i++) expect(cache.bytesOf(frames[i])).toEqual(pattern(blockSize, i));
+    for (let i = 0; i < 40; i++) assertBytes(cache.bytesOf(frames[i]), pattern(blockSize, i));
     cache.checkInvariants();
     for (const frame of frames) cache.markClean(frame);
     for (let block = 0; block < 40; block++) cache.read(block, checksums[block], 'leaf');
@@ -314,7 +304,7 @@ test('block sizes and budgets that make no sense are refused', () => {
   }
 });
 
-test('a million blocks have their frames, and an unused budget costs nothing', () => {
+test('many blocks have their frames, and an unused budget costs nothing', () => {
   const device = new MemoryDevice({ sizeBytes: 0 });
   const cache = new BufferCache(device, { blockSize: 512, budgetBytes: 2 ** 40 });
   expect(cache.stats.slabBytes).toBe(0);
@@ -336,20 +326,3 @@ test('the checksum of a frame is that of its bytes, wherever it lies', () => {
     expect(cache.checksumOf(frame)).toBe(xxh32(pattern(512, number)));
   }
 });
-
-/** A device that passes everything on; spread it and replace a method. */
-function delegate(device: MemoryDevice): BlockDevice {
-  return {
-    sizeBytes: device.sizeBytes,
-    maxSizeBytes: device.maxSizeBytes,
-    readOnly: device.readOnly,
-    readSync: (position, buffers) => device.readSync(position, buffers),
-    write: (position, buffers) => device.write(position, buffers),
-    writeSync: (position, buffers) => device.writeSync(position, buffers),
-    flush: () => device.flush(),
-    flushSync: () => device.flushSync(),
-    grow: (sizeBytes) => device.grow(sizeBytes),
-    close: () => device.close(),
-    closeSync: () => device.closeSync(),
-  };
-}

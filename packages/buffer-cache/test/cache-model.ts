@@ -1,12 +1,14 @@
 /**
- * A naive model of the cache: maps of what must be findable, with plain copies of the bytes, compared with the cache after every step.
+ * A naive model of the cache: maps of what must be findable, with plain copies of the bytes, compared with the cache
+ * after every step.
  *
- * The model does not know which clean frames are evicted; it knows which may be, and drops an entry when the cache has dropped it.
+ * The model does not know which clean frames are evicted; it knows which may be, and drops an entry when the cache has
+ * dropped it.
  */
 import assert from 'node:assert/strict';
 import { xxh32 } from '@outwrite/blockdev';
 import { BufferCache, type Frame, NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
-import { pattern, patternedDevice } from './patterned-device.ts';
+import { assertBytes, pattern, patternedDevice } from './patterned-device.ts';
 
 export const BLOCK_COUNT = 64;
 export const PAGE_COUNT = 24;
@@ -48,7 +50,7 @@ export class CacheModel {
     for (let i = 0; i < SPACE_COUNT; i++) this.#spaces.push({ space: this.cache.openSpace(), pages: new Map() });
   }
 
-  // --- steps --------------------------------------------------------------------------------------------------------------------
+  // --- steps ---------------------------------------------------------------------------------------------------------
 
   nextDelta(): void {
     this.#delta++;
@@ -232,7 +234,7 @@ export class CacheModel {
     );
   }
 
-  // --- the comparison -------------------------------------------------------------------------------------------------------------
+  // --- the comparison ------------------------------------------------------------------------------------------------
 
   check(): void {
     const { cache } = this;
@@ -361,8 +363,4 @@ export class CacheModel {
 
 function isHeld(entry: Entry): boolean {
   return entry.delta > 0 || entry.pins > 0 || entry.writes > 0 || entry.unfinished;
-}
-
-function assertBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
-  if (Buffer.compare(actual, expected) !== 0) assert.deepEqual(actual, expected, what);
 }

@@ -1,9 +1,13 @@
-/** Faults of the ancestor that a buffer cache can make (docs/testing.md lists all of them), each with the test that would have caught it. */
-import { AssertionError, type BlockDevice, type MemoryDevice, xxh32 } from '@outwrite/blockdev';
+/**
+ * Faults of the ancestor that a buffer cache can make (docs/testing.md lists all of them), each with the test that
+ * would have caught it.
+ */
+import { AssertionError, xxh32 } from '@outwrite/blockdev';
+import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { BufferCache, type Frame, NO_FRAME, WriteBatch } from '@outwrite/buffer-cache';
-import { Random } from '@outwrite/testkit';
+import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, test } from 'vitest';
-import { pattern, patternedDevice } from './patterned-device.ts';
+import { assertBytes, pattern, patternedDevice, readBlocks } from './patterned-device.ts';
 
 describe.each([512, 4096, 16384])('lessons of the ancestor, blocks of %i bytes', (blockSize) => {
   function open() {
@@ -60,8 +64,8 @@ describe.each([512, 4096, 16384])('lessons of the ancestor, blocks of %i bytes',
     const second = new WriteBatch(device, blockSize);
     second.add(11, cache.bytesOf(changed));
     second.writeSync();
-    expect(device.snapshot()[10 * blockSize]).toBe(1);
-    expect(device.snapshot()[11 * blockSize]).toBe(2);
+    expect(readBlocks(device, blockSize, 10)[0]).toBe(1);
+    expect(readBlocks(device, blockSize, 11)[0]).toBe(2);
     cache.checkInvariants();
   });
 
@@ -108,10 +112,20 @@ describe.each([512, 4096, 16384])('lessons of the ancestor, blocks of %i bytes',
   });
 
   test('23: a buffer keeps its bytes until its write returns, however late that is', async () => {
-    const random = new Random(23);
-    const { device } = open();
-    const slow = new SlowDevice(device);
-    const cache = new BufferCache(slow, { blockSize, budgetBytes: 16 * blockSize });
+    const random = new Random(testSeed('lesson 23'));
+    /**
+     * Writes that have been issued and wait to be let go; the device rejects one whose bytes have changed meanwhile.
+     */
+    const held: (() => void)[] = [];
+    const device = new SimulatedDevice({
+      medium: patternedDevice(blockSize, 64).device.snapshot(),
+      hold: () => new Promise<void>((resolve) => held.push(resolve)),
+    });
+    const letGo = async () => {
+      held.splice(random.below(held.length), 1)[0]();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const cache = new BufferCache(device, { blockSize, budgetBytes: 16 * blockSize });
     const space = cache.openSpace();
     /** By block: what was in the page when its write was issued. */
     const issued = new Map<number, Uint8Array>();
@@ -129,7 +143,7 @@ describe.each([512, 4096, 16384])('lessons of the ancestor, blocks of %i bytes',
         page = space.writable(page, delta);
         cache.bytesOf(page).set(pattern(blockSize, delta * 100 + change));
       }
-      const batch = new WriteBatch(slow, blockSize);
+      const batch = new WriteBatch(device, blockSize);
       const frames: Frame[] = [];
       for (const index of space.dirtyIndexes()) {
         const frame = space.find(index);
@@ -151,70 +165,12 @@ describe.each([512, 4096, 16384])('lessons of the ancestor, blocks of %i bytes',
         if (!issued.has(block)) cache.read(block, xxh32(pattern(blockSize, block)), 'leaf');
       }
       cache.checkInvariants();
-      while (slow.waitingCount > random.below(30)) await slow.completeOne(random.below(slow.waitingCount));
+      while (held.length > random.below(30)) await letGo();
     }
-    while (slow.waitingCount > 0) await slow.completeOne(random.below(slow.waitingCount));
+    while (held.length > 0) await letGo();
     await Promise.all(pending);
-    for (const [block, bytes] of issued) {
-      const found = new Uint8Array(blockSize);
-      device.readSync(block * blockSize, [found]);
-      expect(found).toEqual(bytes);
-    }
+    for (const [block, bytes] of issued) assertBytes(readBlocks(device, blockSize, block), bytes);
     expect(cache.stats).toMatchObject({ dirtyFrameCount: 0, writingFrameCount: 0 });
     cache.checkInvariants();
   });
 });
-
-/** Takes the bytes of an asynchronous write when it completes, and completes it when told to. */
-class SlowDevice implements BlockDevice {
-  readonly readOnly = false;
-  readonly #memory: MemoryDevice;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(memory: MemoryDevice) {
-    this.#memory = memory;
-  }
-
-  get sizeBytes(): number {
-    return this.#memory.sizeBytes;
-  }
-
-  get maxSizeBytes(): number {
-    return this.#memory.maxSizeBytes;
-  }
-
-  get waitingCount(): number {
-    return this.#waiting.length;
-  }
-
-  /** Completes one of the waiting writes and lets those who wait for it run. */
-  async completeOne(place: number): Promise<void> {
-    this.#waiting.splice(place, 1)[0]();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(() => {
-        this.#memory.writeSync(position, buffers);
-        resolve();
-      });
-    });
-  }
-
-  readSync(position: number, buffers: readonly Uint8Array[]): void {
-    this.#memory.readSync(position, buffers);
-  }
-
-  writeSync(position: number, buffers: readonly Uint8Array[]): void {
-    this.#memory.writeSync(position, buffers);
-  }
-
-  async flush(): Promise<void> {}
-  flushSync(): void {}
-  grow(sizeBytes: number): void {
-    this.#memory.grow(sizeBytes);
-  }
-  async close(): Promise<void> {}
-  closeSync(): void {}
-}

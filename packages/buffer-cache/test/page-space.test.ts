@@ -2,7 +2,7 @@ import { AssertionError, MemoryDevice, NIL_BLOCK } from '@outwrite/blockdev';
 import { BufferCache, NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pattern, patternedDevice } from './patterned-device.ts';
+import { assertBytes, pattern, patternedDevice } from './patterned-device.ts';
 
 describe.each([512, 4096, 16384])('pages of %i bytes', (blockSize) => {
   function open(budgetBlocks = 32) {
@@ -25,7 +25,7 @@ describe.each([512, 4096, 16384])('pages of %i bytes', (blockSize) => {
     for (const page of [0, 5, 2 ** 32, 2 ** 32 + 5, last]) createDirty(cache, space, page, page % 1000);
     for (const page of [0, 5, 2 ** 32, 2 ** 32 + 5, last]) {
       const frame = space.find(page);
-      expect(cache.bytesOf(frame)).toEqual(pattern(blockSize, page % 1000));
+      assertBytes(cache.bytesOf(frame), pattern(blockSize, page % 1000));
       expect(space.indexOf(frame)).toBe(page);
       expect(cache.numberOf(frame)).toBe(NIL_BLOCK);
       expect(other.find(page)).toBe(NO_FRAME);
@@ -44,11 +44,11 @@ describe.each([512, 4096, 16384])('pages of %i bytes', (blockSize) => {
     space.fill(100, 30, 5, checksums.slice(30), 'data block');
     for (const place of [0, 1, 3, 4]) {
       const frame = space.find(100 + place);
-      expect(cache.bytesOf(frame)).toEqual(pattern(blockSize, 30 + place));
+      assertBytes(cache.bytesOf(frame), pattern(blockSize, 30 + place));
       expect(cache.isDirty(frame)).toBe(false);
     }
     expect(space.find(102)).toBe(kept);
-    expect(cache.bytesOf(kept)).toEqual(pattern(blockSize, 999));
+    assertBytes(cache.bytesOf(kept), pattern(blockSize, 999));
     expect(cache.stats).toMatchObject({ misses: 4, pinnedFrameCount: 0 });
     expect(space.pageCount).toBe(5);
     cache.checkInvariants();
@@ -85,9 +85,9 @@ describe.each([512, 4096, 16384])('pages of %i bytes', (blockSize) => {
     expect(fork).not.toBe(first);
     expect(space.find(9)).toBe(fork);
     expect(cache.deltaOf(fork)).toBe(2);
-    expect(cache.bytesOf(fork)).toEqual(pattern(blockSize, 1));
+    assertBytes(cache.bytesOf(fork), pattern(blockSize, 1));
     cache.bytesOf(fork).fill(3);
-    expect(cache.bytesOf(first)).toEqual(pattern(blockSize, 1));
+    assertBytes(cache.bytesOf(first), pattern(blockSize, 1));
     expect(space.writable(fork, 2)).toBe(fork);
     cache.endWrite(first, 1);
     expect(space.find(9)).toBe(fork);
@@ -164,7 +164,7 @@ describe.each([512, 4096, 16384])('pages of %i bytes', (blockSize) => {
     expect(space.pageCount).toBeLessThanOrEqual(8);
     expect(cache.stats.overBudgetFrameCount).toBe(0);
     space.fill(0, 0, 1, checksums, 'data block');
-    expect(cache.bytesOf(space.find(0))).toEqual(pattern(blockSize, 0));
+    assertBytes(cache.bytesOf(space.find(0)), pattern(blockSize, 0));
     cache.checkInvariants();
   });
 });

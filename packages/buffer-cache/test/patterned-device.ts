@@ -1,5 +1,6 @@
 /** A device whose every block has content of its own, and the checksums that pointers to those blocks would carry. */
-import { MemoryDevice, xxh32 } from '@outwrite/blockdev';
+import assert from 'node:assert/strict';
+import { type BlockDevice, MemoryDevice, xxh32 } from '@outwrite/blockdev';
 
 export interface PatternedDevice {
   readonly device: MemoryDevice;
@@ -27,4 +28,16 @@ export function patternedDevice(blockSize: number, blockCount: number): Patterne
     checksums.push(xxh32(bytes));
   }
   return { device, checksums };
+}
+
+/** Compares bytes; a comparison by element, as the test runner makes it, takes a hundred times as long. */
+export function assertBytes(actual: Uint8Array, expected: Uint8Array, what?: string): void {
+  if (Buffer.compare(actual, expected) !== 0) assert.deepEqual(actual, expected, what);
+}
+
+/** Some blocks as they are on the device. */
+export function readBlocks(device: BlockDevice, blockSize: number, block: number, blockCount = 1): Uint8Array {
+  const bytes = new Uint8Array(blockSize * blockCount);
+  device.readSync(block * blockSize, [bytes]);
+  return bytes;
 }
