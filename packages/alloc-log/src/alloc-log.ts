@@ -6,7 +6,7 @@
  * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
  * be there as a whole, or not at all, after a crash.
  */
-import { assert, type BlockDevice, BLOCK_NUMBER_LIMIT, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
+import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
 import { BufferCache, type Frame } from '@outwrite/buffer-cache';
 import { nilPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
@@ -22,7 +22,16 @@ import { openWritable } from './opening.ts';
 import { loadFreeMap, recoverLog, recoveryReport, replay } from './recovery.ts';
 import { readSlots } from './slots.ts';
 import { availableBlocks, imageOverhead } from './space-accounting.ts';
-import { isBlockSize, LIFE_ID_BYTES, minimalBlockCount, SLOT_BYTES, SLOT_POSITIONS, slotExtents, type Superblock, VOLUME_ID_BYTES } from './superblock-format.ts';
+import {
+  isBlockSize,
+  LIFE_ID_BYTES,
+  minimalBlockCount,
+  SLOT_BYTES,
+  SLOT_POSITIONS,
+  type Superblock,
+  slotExtents,
+  VOLUME_ID_BYTES,
+} from './superblock-format.ts';
 import { type LogView, WaitingList } from './waiting-list.ts';
 
 const DEFAULT_BLOCK_BYTES = 4096;
@@ -79,7 +88,9 @@ export class AllocLog {
     const blockLimit = Math.min(Math.floor(maxBytes / blockBytes), BLOCK_NUMBER_LIMIT);
     if (!(blockLimit >= minimalBlockCount(blockBytes))) {
       const leastBytes = minimalBlockCount(blockBytes) * blockBytes;
-      throw new RangeError(`${maxBytes} bytes are too few for a volume; at least ${leastBytes} are needed with blocks of ${blockBytes} bytes`);
+      throw new RangeError(
+        `${maxBytes} bytes are too few for a volume; at least ${leastBytes} are needed with blocks of ${blockBytes} bytes`,
+      );
     }
     const random = options.randomBytes ?? platformRandomBytes;
     const core = makeCore(device, options, client, {
@@ -145,7 +156,11 @@ export class AllocLog {
     loadFreeMap(core);
     const recovered = recoverLog(device, slots.chosen);
     if (recovered.damage !== null && !readOnly) throw recovered.damage;
-    const report = recoveryReport(slots, recovered, recovered.kept[recovered.kept.length - 1]?.delta ?? slots.chosen.delta);
+    const report = recoveryReport(
+      slots,
+      recovered,
+      recovered.kept[recovered.kept.length - 1]?.delta ?? slots.chosen.delta,
+    );
     const log = new AllocLog(core, report);
     const { root, rootLevel } = slots.chosen;
     client.load(log, { pointer: root, level: rootLevel });
@@ -249,7 +264,8 @@ export class AllocLog {
     const core = this.#core;
     const free = Math.max(0, availableBlocks(core, reclaiming)) * core.blockBytes;
     const views = core.waiting.views.length;
-    const advice = views > 0 ? `close the ${views} open views, which keep freed space, or delete something` : 'delete something';
+    const advice =
+      views > 0 ? `close the ${views} open views, which keep freed space, or delete something` : 'delete something';
     return new NoSpaceError(
       `the volume is full: ${needed * core.blockBytes} bytes are needed and ${free} of ${core.superblock.blockLimit * core.blockBytes} are free; ${advice}`,
     );
@@ -512,7 +528,13 @@ function ownedByHead(birth: number): boolean {
   return birth > anchor;
 }
 
-function makeCore(device: BlockDevice, tuning: LogTuning, client: LogClient, superblock: Superblock, readOnly = false): LogCore {
+function makeCore(
+  device: BlockDevice,
+  tuning: LogTuning,
+  client: LogClient,
+  superblock: Superblock,
+  readOnly = false,
+): LogCore {
   const { blockBytes, blockLimit } = superblock;
   const budgetBytes = tuning.cacheBytes ?? DEFAULT_CACHE_BYTES;
   const cacheBlocks = Math.floor(budgetBytes / blockBytes);

@@ -46,8 +46,12 @@ export function encodePointer(bytes: Uint8Array, offset: number, pointer: BlockP
 export function decodePointer(bytes: Uint8Array, offset: number, structure: string, blockLimit: number): BlockPointer {
   const block = getU32(bytes, offset + BLOCK_AT);
   if (block !== NIL_BLOCK && block >= Math.min(blockLimit, BLOCK_NUMBER_LIMIT)) {
-    throw new CorruptionError(structure, 'a pointer leads beyond the volume', { expected: `below ${blockLimit}`, actual: block });
+    throw new CorruptionError(structure, 'a pointer leads beyond the volume', {
+      expected: `below ${blockLimit}`,
+      actual: block,
+    });
   }
-  if (getU16(bytes, offset + PADDING_AT) !== 0) throw new CorruptionError(structure, 'the padding of a pointer is not zero');
+  if (getU16(bytes, offset + PADDING_AT) !== 0)
+    throw new CorruptionError(structure, 'the padding of a pointer is not zero');
   return { block, checksum: getU32(bytes, offset + CHECKSUM_AT), birth: getU48(bytes, offset + BIRTH_AT) };
 }

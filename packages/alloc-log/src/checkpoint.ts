@@ -50,7 +50,11 @@ export function writeSlot(core: LogCore, superblock: Superblock): void {
  * Takes a checkpoint of the boundary after `delta`, the delta that was closed last. The caller writes it. `lifeId` and `generation`
  * differ from the present ones only for the opening checkpoint.
  */
-export function takeCheckpoint(core: LogCore, delta: number, lifeId: Uint8Array = core.superblock.lifeId): CheckpointFlight {
+export function takeCheckpoint(
+  core: LogCore,
+  delta: number,
+  lifeId: Uint8Array = core.superblock.lifeId,
+): CheckpointFlight {
   const { blockBytes, cache, counters, map } = core;
   const generation = core.superblock.generation + 1;
   const batch = new WriteBatch(core.device, blockBytes);

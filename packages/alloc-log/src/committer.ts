@@ -10,7 +10,7 @@
  * device's other description, and completes it. When the asynchronous calls return, the flight is settled and they go no further; until
  * then its buffers stay marked as being written and no block is released.
  */
-import { assert, LatchedError, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
+import { assert, type LatchedError, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
 import type { WriteBatch } from '@outwrite/buffer-cache';
 import { type CheckpointFlight, takeCheckpoint } from './checkpoint.ts';
 import { closeDelta, type DeltaFlight, type Stager } from './delta-flight.ts';
@@ -360,7 +360,8 @@ export class Committer {
   #zeroAhead(flight: DeltaFlight, write: (position: number, zeros: Uint8Array) => Promise<void> | void): void {
     const core = this.#core;
     const { pages } = core.map;
-    if (this.#zeroing || core.latched !== null || flight.flushedFirst || flight.log.sizeBytes > ZERO_MARGIN_BYTES) return;
+    if (this.#zeroing || core.latched !== null || flight.flushedFirst || flight.log.sizeBytes > ZERO_MARGIN_BYTES)
+      return;
     const spaceAheadBytes = (pages.sizeBlocks - core.map.cursor) * core.blockBytes;
     if (spaceAheadBytes >= ZERO_MARGIN_BYTES || core.map.wouldGoRound) return;
     const start = pages.sizeBlocks;

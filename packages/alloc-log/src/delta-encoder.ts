@@ -16,7 +16,12 @@ export interface EncodedLogBlock {
  * Encodes the records of `delta` into log blocks, the first at the place that the delta before reserved, and reserves the place of the
  * next delta's. The chain in `core` moves on.
  */
-export function encodeDelta(core: LogCore, delta: number, records: DeltaRecords, flushedFirst: boolean): EncodedLogBlock[] {
+export function encodeDelta(
+  core: LogCore,
+  delta: number,
+  records: DeltaRecords,
+  flushedFirst: boolean,
+): EncodedLogBlock[] {
   const writer = new ByteWriter();
   encodeRecords(delta, records, writer);
   const stream = writer.view();

@@ -31,7 +31,17 @@ export class DeltaFlight {
   /** An asynchronous write of this flight has not returned. */
   writeInFlight = false;
 
-  constructor(core: LogCore, parts: { delta: number; flushedFirst: boolean; blocks: WriteBatch; log: WriteBatch; frames: Frame[]; directWrites: readonly ListedWrite[] }) {
+  constructor(
+    core: LogCore,
+    parts: {
+      delta: number;
+      flushedFirst: boolean;
+      blocks: WriteBatch;
+      log: WriteBatch;
+      frames: Frame[];
+      directWrites: readonly ListedWrite[];
+    },
+  ) {
     this.core = core;
     this.delta = parts.delta;
     this.flushedFirst = parts.flushedFirst;

@@ -53,7 +53,14 @@ export function encodeFreeMapNode(
 /** Decodes a node that must be of `level` and begin with page `firstPage`; throws a `CorruptionError`. */
 export function decodeFreeMapNode(
   bytes: Uint8Array,
-  expected: { block: number; level: number; firstPage: number; entryCount: number; blockLimit: number; pagesPerEntry: number },
+  expected: {
+    block: number;
+    level: number;
+    firstPage: number;
+    entryCount: number;
+    blockLimit: number;
+    pagesPerEntry: number;
+  },
 ): FreeMapEntry[] {
   const structure = 'free-map node';
   const fail = (problem: string, actual: number): never => {

@@ -73,7 +73,8 @@ export class FreeMap {
       let start = goal === undefined ? -1 : this.#availableAt(goal);
       if (start === -1) start = this.#findSmall();
       if (start === -1) return null;
-      const count = start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
+      const count =
+        start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
       this.#cursor = start + count;
       return { start, count };
     }
@@ -83,13 +84,15 @@ export class FreeMap {
     if (start === -1 && this.#freshCount(blockCount) > 0) start = this.pages.sizeBlocks;
     if (start === -1) start = this.#findSmall();
     if (start === -1) return null;
-    const count = start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
+    const count =
+      start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
     this.#longCursor = start + count;
     return { start, count };
   }
 
   #availableAt(goal: number): number {
-    if (goal >= this.pages.sizeBlocks) return goal === this.pages.sizeBlocks && goal < this.pages.blockLimit ? goal : -1;
+    if (goal >= this.pages.sizeBlocks)
+      return goal === this.pages.sizeBlocks && goal < this.pages.blockLimit ? goal : -1;
     return this.pages.nextAvailable(goal) === goal ? goal : -1;
   }
 
@@ -121,11 +124,7 @@ export class FreeMap {
   }
 
   /** Takes over a stored map: reads its nodes, no pages. Throws a `CorruptionError`. */
-  load(
-    root: FreeMapRoot,
-    sizeBlocks: number,
-    readNode: (pointer: BlockPointer) => Uint8Array,
-  ): void {
+  load(root: FreeMapRoot, sizeBlocks: number, readNode: (pointer: BlockPointer) => Uint8Array): void {
     const { pageCount } = root;
     this.#nodes = this.#nodeCounts(pageCount).map((count) => Array.from({ length: count }, idleEntry));
     if (this.#nodes.length !== root.level) {
@@ -258,7 +257,10 @@ export class FreeMap {
     const blocks: { block: number; bytes: Uint8Array }[] = [];
     const nodeCounts = this.#nodeCounts(pages.pageCount);
     let childCount = pages.pageCount;
-    let child = (page: number): FreeMapEntry => ({ pointer: pages.pointers[page]!, usedCount: pages.usedCountOf(page) });
+    let child = (page: number): FreeMapEntry => ({
+      pointer: pages.pointers[page]!,
+      usedCount: pages.usedCountOf(page),
+    });
     for (let level = 0; level < nodeCounts.length; level++) {
       const nodes = this.#nodes[level] ?? [];
       this.#nodes[level] = nodes;
@@ -294,7 +296,8 @@ export class FreeMap {
   /** The blocks that hold the stored map itself. */
   *ownBlocks(): Generator<number> {
     for (const pointer of this.pages.pointers) if (pointer.block !== NIL_BLOCK) yield pointer.block;
-    for (const nodes of this.#nodes) for (const { pointer } of nodes) if (pointer.block !== NIL_BLOCK) yield pointer.block;
+    for (const nodes of this.#nodes)
+      for (const { pointer } of nodes) if (pointer.block !== NIL_BLOCK) yield pointer.block;
   }
 }
 

@@ -6,7 +6,7 @@
  * naming this one's checksum as its predecessor's: a successor proves that its predecessor was flushed, so that is damage. The log is
  * read in runs, since a chain of small commits lies in one piece with what it wrote.
  */
-import { ByteWriter, type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
+import { type BlockDevice, ByteWriter, CorruptionError, OutwriteError } from '@outwrite/blockdev';
 import {
   decodeLogBlock,
   LOG_FLAG_FLUSHED_FIRST,
@@ -91,7 +91,8 @@ export function readLogChain(device: BlockDevice, superblock: Superblock): LogCh
       header.delta === delta &&
       header.index === blocks.length;
     if (!fits || bytes === null || header === null) {
-      if (bytes !== null) chain.damage = damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });
+      if (bytes !== null)
+        chain.damage = damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });
       if (blocks.length > 0) chain.unfinished = { delta, blocks };
       return chain;
     }
@@ -157,7 +158,9 @@ function damageAt(
       const expected: ChainPosition = { lifeId, number: header.number + 1, previousChecksum: header.checksum };
       const successor = decodeLogBlock(next);
       if (successor !== null && successor.delta > first.delta && continues(successor, expected)) {
-        return new CorruptionError('log block', 'it is damaged in the middle of the log, later deltas are there', { block: end.block });
+        return new CorruptionError('log block', 'it is damaged in the middle of the log, later deltas are there', {
+          block: end.block,
+        });
       }
       header = survivingLogHeaders(next).find((candidate) => continues(candidate, expected));
     }

@@ -5,7 +5,7 @@
  * that a promise names. Records come in the order of their types. Every integer but a checksum is a varint. Record types are on-disk
  * values: do not renumber.
  */
-import { ByteReader, ByteWriter, CorruptionError } from '@outwrite/blockdev';
+import { ByteReader, type ByteWriter, CorruptionError } from '@outwrite/blockdev';
 import type { BlockPointer } from './block-pointer.ts';
 import type { Extent } from './extent.ts';
 

@@ -3,7 +3,16 @@
  */
 export type BlockKind = 'superblock' | 'log' | 'leaf' | 'data' | 'overflow' | 'index' | 'free-map' | 'zero';
 
-export const BLOCK_KINDS: readonly BlockKind[] = ['superblock', 'log', 'leaf', 'data', 'overflow', 'index', 'free-map', 'zero'];
+export const BLOCK_KINDS: readonly BlockKind[] = [
+  'superblock',
+  'log',
+  'leaf',
+  'data',
+  'overflow',
+  'index',
+  'free-map',
+  'zero',
+];
 
 /** Counted since the volume was opened. */
 export interface LogCounters {

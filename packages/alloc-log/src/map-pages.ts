@@ -295,7 +295,11 @@ export class MapPages {
     this.#device.readSync(position, [new Uint8Array(words.buffer)]);
     const actual = xxh32Words(words, 0, words.length);
     if (actual !== pointer.checksum) {
-      throw new CorruptionError('free-map page', 'the checksum does not fit', { block: pointer.block, expected: pointer.checksum, actual });
+      throw new CorruptionError('free-map page', 'the checksum does not fit', {
+        block: pointer.block,
+        expected: pointer.checksum,
+        actual,
+      });
     }
     let usedCount = 0;
     for (const word of words) usedCount += bitCount(word);
@@ -335,7 +339,13 @@ function changeBits(words: Uint32Array, from: number, to: number, value: boolean
 }
 
 /** The first position in `[from, end)` that begins `length` clear bits in both maps, or -1. */
-function findClearRun(used: Uint32Array, held: Uint32Array | undefined, from: number, end: number, length: number): number {
+function findClearRun(
+  used: Uint32Array,
+  held: Uint32Array | undefined,
+  from: number,
+  end: number,
+  length: number,
+): number {
   let runStart = from;
   let at = from;
   while (at < end) {

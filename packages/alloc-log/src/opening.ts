@@ -18,7 +18,11 @@ import type { LoggedDelta } from './log-reader.ts';
 import { type RecoveredLog, readVerified } from './recovery.ts';
 
 /** Makes the opening checkpoint and returns the number of blocks that were copied for it. */
-export function openWritable(core: LogCore, recovered: RecoveredLog, options: { lifeId: Uint8Array; bothSlotsValid: boolean }): number {
+export function openWritable(
+  core: LogCore,
+  recovered: RecoveredLog,
+  options: { lifeId: Uint8Array; bothSlotsValid: boolean },
+): number {
   const { device } = core;
   const flush = (): void => {
     core.counters.flushes++;

@@ -32,7 +32,13 @@ export function recoverLog(device: BlockDevice, superblock: Superblock): Recover
   const last = kept[kept.length - 1];
   // Later log blocks of any kind prove that the flush of this delta had returned.
   const isLast = chain.unfinished === null;
-  if (last !== undefined && isLast && chain.damage === null && !last.flushedFirst && !isAllThere(device, superblock, last)) {
+  if (
+    last !== undefined &&
+    isLast &&
+    chain.damage === null &&
+    !last.flushedFirst &&
+    !isAllThere(device, superblock, last)
+  ) {
     dropped = last;
     kept.pop();
   }
@@ -74,7 +80,12 @@ export function loadFreeMap(core: LogCore): void {
 }
 
 /** Reads and verifies one block. Throws a `CorruptionError`. */
-export function readVerified(device: BlockDevice, blockBytes: number, pointer: BlockPointer, structure: string): Uint8Array {
+export function readVerified(
+  device: BlockDevice,
+  blockBytes: number,
+  pointer: BlockPointer,
+  structure: string,
+): Uint8Array {
   if ((pointer.block + 1) * blockBytes > device.sizeBytes) {
     throw new CorruptionError(structure, 'it lies beyond the end of the device', { block: pointer.block });
   }
@@ -82,7 +93,11 @@ export function readVerified(device: BlockDevice, blockBytes: number, pointer: B
   device.readSync(pointer.block * blockBytes, [bytes]);
   const actual = xxh32(bytes);
   if (actual !== pointer.checksum) {
-    throw new CorruptionError(structure, 'the checksum does not fit', { block: pointer.block, expected: pointer.checksum, actual });
+    throw new CorruptionError(structure, 'the checksum does not fit', {
+      block: pointer.block,
+      expected: pointer.checksum,
+      actual,
+    });
   }
   return bytes;
 }
@@ -123,7 +138,13 @@ export function replay(core: LogCore, recovered: RecoveredLog): void {
   assert(core.chain.length > 0, 'the place of the next log block is reserved');
 }
 
-function requireState(pages: LogCore['map']['pages'], start: number, count: number, used: boolean, problem: string): void {
+function requireState(
+  pages: LogCore['map']['pages'],
+  start: number,
+  count: number,
+  used: boolean,
+  problem: string,
+): void {
   for (let block = start; block < start + count; block++) {
     if (pages.isUsed(block) !== used) throw new CorruptionError('log block', problem, { block });
   }

@@ -8,11 +8,17 @@ import {
   CorruptionError,
   DeviceError,
   NotAVolumeError,
-  OutwriteError,
+  type OutwriteError,
   TruncatedError,
   UnsupportedError,
 } from '@outwrite/blockdev';
-import { decodeSuperblock, hasSuperblockMagic, SLOT_BYTES, SLOT_POSITIONS, type Superblock } from './superblock-format.ts';
+import {
+  decodeSuperblock,
+  hasSuperblockMagic,
+  SLOT_BYTES,
+  SLOT_POSITIONS,
+  type Superblock,
+} from './superblock-format.ts';
 
 export interface Slots {
   /** The valid slot of the highest generation. */
@@ -52,7 +58,9 @@ export function readSlots(device: BlockDevice): Slots {
   if (chosen === undefined) {
     if (firstProblem !== null) throw firstProblem;
     if (magicSeen) throw new CorruptionError('superblock', 'neither slot is valid');
-    throw new NotAVolumeError('this is no Outwrite volume: neither superblock place holds one; create a volume first, or check the path');
+    throw new NotAVolumeError(
+      'this is no Outwrite volume: neither superblock place holds one; create a volume first, or check the path',
+    );
   }
   if (valid.length === 2 && !valid[1]!.volumeId.every((value, i) => value === chosen.volumeId[i])) {
     throw new CorruptionError('superblock', 'the two slots belong to different volumes');

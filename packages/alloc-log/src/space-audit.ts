@@ -4,8 +4,9 @@
  * The caller walks its structures and reports each block it reaches; `finish` compares with the free map. Findings come one by one as
  * they are found, so that a damaged volume of any size can be reported in bounded memory (one bit a block, in pages made on demand).
  */
-import { type AllocLog } from './alloc-log.ts';
+
 import { OutwriteError } from '@outwrite/blockdev';
+import type { AllocLog } from './alloc-log.ts';
 
 export interface SpaceFinding {
   code: 'reached-twice' | 'reached-but-free' | 'used-but-unreached' | 'free-map-damaged' | 'beyond-limit';
@@ -28,13 +29,26 @@ export class SpaceAudit {
   reach(start: number, count: number, owner: string): SpaceFinding[] {
     const findings: SpaceFinding[] = [];
     if (start + count > this.#log.blockLimit) {
-      return [{ code: 'beyond-limit', message: `${owner} refers to blocks beyond the volume`, block: start, blockCount: count }];
+      return [
+        {
+          code: 'beyond-limit',
+          message: `${owner} refers to blocks beyond the volume`,
+          block: start,
+          blockCount: count,
+        },
+      ];
     }
     for (let block = start; block < start + count; block++) {
       if (!this.#mark(block)) continue;
       const last = findings[findings.length - 1];
       if (last !== undefined && last.block + last.blockCount === block) last.blockCount++;
-      else findings.push({ code: 'reached-twice', message: `${owner} refers to a block that belongs to something else too`, block, blockCount: 1 });
+      else
+        findings.push({
+          code: 'reached-twice',
+          message: `${owner} refers to a block that belongs to something else too`,
+          block,
+          blockCount: 1,
+        });
     }
     return findings;
   }
@@ -106,6 +120,16 @@ export class SpaceAudit {
 
 function finding(start: number, end: number, reached: boolean): SpaceFinding {
   return reached
-    ? { code: 'reached-but-free', message: 'the free map counts blocks as free that are in use', block: start, blockCount: end - start }
-    : { code: 'used-but-unreached', message: 'the free map counts blocks as used that nothing refers to', block: start, blockCount: end - start };
+    ? {
+        code: 'reached-but-free',
+        message: 'the free map counts blocks as free that are in use',
+        block: start,
+        blockCount: end - start,
+      }
+    : {
+        code: 'used-but-unreached',
+        message: 'the free map counts blocks as used that nothing refers to',
+        block: start,
+        blockCount: end - start,
+      };
 }

@@ -127,7 +127,9 @@ export function decodeSuperblock(bytes: Uint8Array): Superblock {
   if (expected !== actual) throw new CorruptionError(structure, 'the checksum does not fit', { expected, actual });
   const version = getU32(bytes, L.version);
   if (version !== FORMAT_VERSION) {
-    throw new UnsupportedError(`format version ${version} is not known to this release, which reads version ${FORMAT_VERSION}; use a newer one`);
+    throw new UnsupportedError(
+      `format version ${version} is not known to this release, which reads version ${FORMAT_VERSION}; use a newer one`,
+    );
   }
   const incompatibleFlags = getU32(bytes, L.incompatibleFlags);
   if (incompatibleFlags !== 0) {
@@ -142,9 +144,11 @@ export function decodeSuperblock(bytes: Uint8Array): Superblock {
     throw new CorruptionError(structure, 'the block limit is out of range', { actual: blockLimit });
   }
   const sizeBlocks = getU32(bytes, L.sizeBlocks);
-  if (sizeBlocks > blockLimit) throw new CorruptionError(structure, 'the size is above the limit', { actual: sizeBlocks });
+  if (sizeBlocks > blockLimit)
+    throw new CorruptionError(structure, 'the size is above the limit', { actual: sizeBlocks });
   const nextLogBlock = getU32(bytes, L.nextLogBlock);
-  if (nextLogBlock >= blockLimit) throw new CorruptionError(structure, 'the log leads beyond the volume', { actual: nextLogBlock });
+  if (nextLogBlock >= blockLimit)
+    throw new CorruptionError(structure, 'the log leads beyond the volume', { actual: nextLogBlock });
   for (let i = L.reserved; i < L.checksum; i++) {
     if (bytes[i] !== 0) throw new CorruptionError(structure, 'a reserved byte is not zero', { actual: bytes[i] });
   }

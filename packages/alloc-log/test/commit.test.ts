@@ -140,7 +140,9 @@ describe('a failure', () => {
   it('of any write or flush latches, is told to all who wait, and loses nothing that was acknowledged', async () => {
     for (const operation of ['write', 'flush'] as const) {
       for (let nth = 1; nth <= 12; nth++) {
-        const { device, log, registers } = format(new SimulatedDevice(), { bounds: { zeroAheadBytes: 0, logBlocks: 3 } });
+        const { device, log, registers } = format(new SimulatedDevice(), {
+          bounds: { zeroAheadBytes: 0, logBlocks: 3 },
+        });
         device.failAt({ operation, nth, effect: 'error' });
         let acknowledged = 0;
         let failed = false;
@@ -187,7 +189,10 @@ describe('space', () => {
   });
 
   it('returns to where it was after creating and deleting in a loop, and adds up at every step', () => {
-    const { log, registers } = format(new SimulatedDevice(), { maxBytes: 512 * 1000, bounds: { zeroAheadBytes: 0, logBlocks: 5 } });
+    const { log, registers } = format(new SimulatedDevice(), {
+      maxBytes: 512 * 1000,
+      bounds: { zeroAheadBytes: 0, logBlocks: 5 },
+    });
     const used: number[] = [];
     for (let round = 0; round < 100; round++) {
       for (let id = 0; id < 30; id++) registers.set(id, text(`round ${round}`));

@@ -6,7 +6,9 @@ import { Registers, text } from './registers.ts';
 
 const options = { cacheBytes: 1 << 16, bounds: { zeroAheadBytes: 0, logBlocks: 4, promises: 20 } };
 
-type Step = { kind: 'set' | 'delete'; id: number } | { kind: 'commit' | 'commitSync' | 'checkpoint' | 'checkpointSync' | 'reopen' };
+type Step =
+  | { kind: 'set' | 'delete'; id: number }
+  | { kind: 'commit' | 'commitSync' | 'checkpoint' | 'checkpointSync' | 'reopen' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('set' as const), id: fc.nat(40) }) },

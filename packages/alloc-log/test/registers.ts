@@ -6,7 +6,7 @@
  * checkpoint gives them blocks.
  */
 import { assert, CorruptionError, getU32, NIL_BLOCK, setU32, xxh32 } from '@outwrite/blockdev';
-import { type Frame } from '@outwrite/buffer-cache';
+import type { Frame } from '@outwrite/buffer-cache';
 import {
   type AllocLog,
   type BlockPointer,
@@ -205,7 +205,10 @@ export class Registers implements LogClient {
     const content = new Map<number, string>();
     for (const id of [...this.pointers.keys()].sort((a, b) => a - b)) {
       const bytes = this.get(id)!;
-      content.set(id, String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0) === -1 ? bytes.length : bytes.indexOf(0))));
+      content.set(
+        id,
+        String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0) === -1 ? bytes.length : bytes.indexOf(0))),
+      );
     }
     return content;
   }
