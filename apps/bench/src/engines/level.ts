@@ -1,0 +1,112 @@
+/**
+ * `classic-level` (LevelDB), every commit with `sync: true`.
+ *
+ * Choices: views as keys and values; chained batches, which copy each entry at once; synchronous look-ups; scans by `nextv`, a thousand
+ * entries a call. Its compaction runs on a thread of its own and may outlast a workload.
+ */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { ClassicLevel } from 'classic-level';
+import type {
+  AppendOptions,
+  AppendSession,
+  Engine,
+  EntryVisitor,
+  KeyValueChanges,
+  KeyValueSession,
+} from '../engine.ts';
+
+type LevelModule = typeof import('classic-level');
+type Database = ClassicLevel<Uint8Array, Uint8Array>;
+
+const SCAN_PIECE = 1_000;
+const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
+
+async function openDatabase(level: LevelModule, folder: string, cacheBytes: number): Promise<Database> {
+  const database = new level.ClassicLevel<Uint8Array, Uint8Array>(join(folder, 'level'), {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    cacheSize: cacheBytes,
+  });
+  await database.open();
+  return database;
+}
+
+class LevelAppend implements AppendSession {
+  readonly #database: Database;
+  readonly #nextIndexes: Uint32Array;
+
+  constructor(database: Database, options: AppendOptions) {
+    this.#database = database;
+    this.#nextIndexes = new Uint32Array(options.taskCount);
+  }
+
+  #keyOf(task: number, index: number): Uint8Array {
+    const key = Buffer.alloc(8);
+    key.writeUInt32BE(task, 0);
+    key.writeUInt32BE(index, 4);
+    return key;
+  }
+
+  append(task: number, block: Uint8Array): Promise<void> {
+    return this.#database.put(this.#keyOf(task, this.#nextIndexes[task]!++), block, { sync: true });
+  }
+
+  readBack(task: number, index: number): Uint8Array {
+    return this.#database.getSync(this.#keyOf(task, index))!;
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}
+
+class LevelKeyValue implements KeyValueSession {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  batch(count: number, change: (changes: KeyValueChanges, index: number) => void): Promise<void> {
+    const batch = this.#database.batch();
+    const changes: KeyValueChanges = {
+      put: (key, value) => batch.put(key, value),
+      delete: (key) => batch.del(key),
+    };
+    for (let i = 0; i < count; i++) change(changes, i);
+    return batch.write({ sync: true });
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#database.getSync(key);
+  }
+
+  async scan(visit: EntryVisitor): Promise<number> {
+    const iterator = this.#database.iterator();
+    let count = 0;
+    for (;;) {
+      const entries = await iterator.nextv(SCAN_PIECE);
+      if (entries.length === 0) break;
+      for (const [key, value] of entries) visit(key, value);
+      count += entries.length;
+    }
+    await iterator.close();
+    return count;
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}
+
+export async function loadLevel(): Promise<Engine> {
+  const level = await import('classic-level');
+  const { version } = createRequire(import.meta.url)('classic-level/package.json') as { version: string };
+  return {
+    version,
+    openAppend: async (folder, options) =>
+      new LevelAppend(await openDatabase(level, folder, DEFAULT_CACHE_BYTES), options),
+    openKeyValue: async (folder, options) => new LevelKeyValue(await openDatabase(level, folder, options.cacheBytes)),
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * `memfs`: a file system in the memory of the process, the usual stand-in for `node:fs` in tests. Nothing in it is durable.
+ */
+import { createRequire } from 'node:module';
+import type { Engine } from '../engine.ts';
+import { FsFiles, FsLargeFile, type FsDescriptors, type FsShape } from './fs-shape.ts';
+
+export async function loadMemfs(): Promise<Engine> {
+  const memfs = await import('memfs');
+  const { version } = createRequire(import.meta.url)('memfs/package.json') as { version: string };
+  const fresh = () => memfs.createFsFromVolume(new memfs.Volume());
+  return {
+    version,
+    openFiles: () =>
+      new FsFiles(fresh() as unknown as FsShape, {
+        root: '',
+        commit: () => undefined,
+        settle: () => undefined,
+        close: () => undefined,
+      }),
+    openLargeFile: () => {
+      const fs = fresh();
+      const descriptor = fs.openSync('/large.dat', 'w+');
+      return new FsLargeFile(fs as unknown as FsDescriptors, descriptor, {
+        commit: () => fs.fdatasyncSync(descriptor),
+        close: () => fs.closeSync(descriptor),
+      });
+    },
+  };
+}

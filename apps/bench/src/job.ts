@@ -1,0 +1,82 @@
+/**
+ * One job of a child process: load the engines to see which are there, make a base, run to a crash, or measure.
+ *
+ * The messages between the parent and the child are here, so that both sides agree.
+ */
+import { Measurements } from './measure/measurements.ts';
+import { ENGINES, engineNamed } from './engines/registry.ts';
+import type { EngineReport, Figure } from './results.ts';
+import { type ScaleName, scaleOf } from './scale.ts';
+import { memoryFolder } from './machine.ts';
+import type { WorkloadContext } from './workload.ts';
+import { workloadNamed } from './workloads/registry.ts';
+
+export type Job =
+  | { readonly kind: 'probe' }
+  | (WorkJob & { readonly kind: 'base' | 'crash' })
+  | (WorkJob & { readonly kind: 'measure'; readonly round: number; readonly checkResults: boolean });
+
+export interface WorkJob {
+  readonly workload: string;
+  readonly engineId: string;
+  readonly scale: ScaleName;
+  readonly folder: string;
+}
+
+export type JobResult =
+  | { readonly kind: 'engines'; readonly engines: readonly EngineReport[] }
+  | { readonly kind: 'figures'; readonly figures: readonly Figure[] }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'error'; readonly message: string };
+
+/** Loads every engine and says of each that it works, or why not. */
+async function probe(): Promise<EngineReport[]> {
+  const reports: EngineReport[] = [];
+  for (const description of ENGINES) {
+    const { id, title, role, volatile } = description;
+    let version: string | null = null;
+    let problem: string | null = null;
+    if (description.place === 'memory' && memoryFolder() === null) {
+      problem = 'there is no file system in memory here';
+    } else {
+      try {
+        version = (await description.load()).version;
+      } catch (error) {
+        problem = error instanceof Error ? (error.message.split('\n')[0] ?? error.name) : String(error);
+      }
+    }
+    reports.push({ id, title, role, volatile, version, problem });
+  }
+  return reports;
+}
+
+async function contextOf(job: WorkJob, checkResults: boolean): Promise<WorkloadContext> {
+  const description = engineNamed(job.engineId);
+  return {
+    engine: await description.load(),
+    description,
+    scale: scaleOf(job.scale),
+    folder: job.folder,
+    checkResults,
+  };
+}
+
+/** Does a job; rejects with what went wrong. A `crash` job returns with everything open: the caller kills the process. */
+export async function doJob(job: Job): Promise<JobResult> {
+  if (job.kind === 'probe') return { kind: 'engines', engines: await probe() };
+  const workload = workloadNamed(job.workload);
+  const context = await contextOf(job, job.kind === 'measure' && job.checkResults);
+  switch (job.kind) {
+    case 'base':
+      await workload.base!.make(context);
+      return { kind: 'done' };
+    case 'crash':
+      await workload.crash!(context);
+      return { kind: 'done' };
+    case 'measure': {
+      const measurements = new Measurements(workload, job);
+      await workload.measure(context, measurements);
+      return { kind: 'figures', figures: measurements.figures() };
+    }
+  }
+}

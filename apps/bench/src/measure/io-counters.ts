@@ -1,0 +1,69 @@
+/**
+ * What the kernel counted as written: by this process, and by the device under a folder.
+ *
+ * The count of the process (`/proc/self/io`) covers all its threads but not what the file system writes on its own account (journal,
+ * metadata), and a page that is changed again before it is written counts once. The count of the device (`/proc/diskstats`) has all of that
+ * but also what other processes write, so it is worth something only on a quiet machine. Both are absent where there is no such file.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+
+export interface IoCounters {
+  readonly processWriteBytes: number | null;
+  readonly deviceWriteBytes: number | null;
+  readonly flushCount: number | null;
+}
+
+const SECTOR_BYTES = 512;
+// Fields of a line of diskstats after major, minor and name (Linux: Documentation/admin-guide/iostats.rst), counted from 0.
+const SECTORS_WRITTEN_FIELD = 6;
+const FLUSHES_FIELD = 15;
+
+/** Major and minor number of the device that holds `path`, as diskstats prints them; null where there is none. */
+export function deviceOf(path: string): string | null {
+  if (!existsSync('/proc/diskstats')) return null;
+  // The encoding of glibc's makedev for numbers below 2^32.
+  const device = statSync(path).dev;
+  const major = (device >>> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  const wanted = `${major}:${minor}`;
+  return diskstatsFields(wanted) === null ? null : wanted;
+}
+
+function diskstatsFields(device: string): number[] | null {
+  for (const line of readFileSync('/proc/diskstats', 'latin1').split('\n')) {
+    const words = line.trim().split(/\s+/);
+    if (`${words[0]}:${words[1]}` === device) return words.slice(3).map(Number);
+  }
+  return null;
+}
+
+function processWriteBytes(): number | null {
+  try {
+    const match = /^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'latin1'));
+    return match === null ? null : Number(match[1]);
+  } catch {
+    // Not Linux, or a container that hides it.
+    return null;
+  }
+}
+
+export function readIoCounters(device: string | null): IoCounters {
+  const fields = device === null ? null : diskstatsFields(device);
+  return {
+    processWriteBytes: processWriteBytes(),
+    deviceWriteBytes: fields === null ? null : fields[SECTORS_WRITTEN_FIELD]! * SECTOR_BYTES,
+    flushCount: fields?.[FLUSHES_FIELD] ?? null,
+  };
+}
+
+function difference(after: number | null, before: number | null): number | null {
+  return after === null || before === null ? null : after - before;
+}
+
+export function ioDifference(after: IoCounters, before: IoCounters): IoCounters {
+  return {
+    processWriteBytes: difference(after.processWriteBytes, before.processWriteBytes),
+    deviceWriteBytes: difference(after.deviceWriteBytes, before.deviceWriteBytes),
+    flushCount: difference(after.flushCount, before.flushCount),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * A workload: a piece of work that each engine does in a process of its own, with one figure for each of its cases.
+ *
+ * Lifecycle of one measurement: the parent makes a fresh folder; a *base*, if the workload names one, is copied into it (bases are made
+ * once a run and engine); `crash`, if there is one, runs in a process that then kills itself; `measure` runs in a new process and takes the
+ * figures. All randomness comes from fixed seeds, so that every engine does the same, which the result hashes prove.
+ */
+import type { Engine, EngineDescription, Surface } from './engine.ts';
+import type { Measurements } from './measure/measurements.ts';
+import type { Unit } from './results.ts';
+import type { Scale } from './scale.ts';
+
+export interface Case {
+  /** Last part of the name; empty where the workload has one case. */
+  readonly name: string;
+  readonly unit: Unit;
+}
+
+export interface Base {
+  /** Unique among all bases. */
+  readonly name: string;
+  make(context: WorkloadContext): Promise<void>;
+}
+
+export interface WorkloadContext {
+  readonly engine: Engine;
+  readonly description: EngineDescription;
+  readonly scale: Scale;
+  /** An empty folder, or one with the base in it. */
+  readonly folder: string;
+  /** Whether the slow proof of equal results is wanted: in the first round only. */
+  readonly checkResults: boolean;
+}
+
+export interface Workload {
+  readonly name: string;
+  readonly title: string;
+  readonly surface: Surface;
+  readonly cases: readonly Case[];
+  /** Part of a quick run that names no pattern. */
+  readonly quick: boolean;
+  /** Only for engines of these roles or ids, when present. */
+  readonly runs?: (engine: EngineDescription) => boolean;
+  readonly base?: Base;
+  /** Leaves the folder as a process that was killed leaves it. */
+  crash?(context: WorkloadContext): Promise<void>;
+  measure(context: WorkloadContext, measurements: Measurements): Promise<void>;
+}
+
+export function fullCaseName(workload: Workload, workloadCase: Case): string {
+  return workloadCase.name === '' ? workload.name : `${workload.name}/${workloadCase.name}`;
+}
+
+/** Whether the engine takes part in at least one case of the workload. */
+export function takesPart(engine: EngineDescription, workload: Workload): boolean {
+  if (!engine.surfaces.includes(workload.surface)) return false;
+  if (workload.runs !== undefined && !workload.runs(engine)) return false;
+  return engine.only === undefined || engine.only.test(workload.name);
+}
+
+/**
+ * A pattern as users type it: `*` stands for anything, and what has none matches as a part of a name. Case does not count.
+ */
+export function patternMatcher(pattern: string): (name: string) => boolean {
+  const escaped = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  const source = pattern.includes('*') ? `^${escaped.join('.*')}$` : escaped.join('');
+  const expression = new RegExp(source, 'i');
+  return (name) => expression.test(name);
+}
+
+/** The workloads that have a case, or a name, which fits the pattern. */
+export function matchingWorkloads(workloads: readonly Workload[], pattern: string): Workload[] {
+  const matches = patternMatcher(pattern);
+  return workloads.filter(
+    (workload) =>
+      matches(workload.name) || workload.cases.some((workloadCase) => matches(fullCaseName(workload, workloadCase))),
+  );
+}
