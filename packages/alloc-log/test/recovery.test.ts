@@ -38,7 +38,11 @@ function spoil(device: SimulatedDevice, position: number, length = 16): void {
 
 describe('the end of the log', () => {
   it('is told from damage in the middle by what comes later', () => {
-    for (const [where, offset] of [['first header', 0], ['payload', 100], ['last header', 470]] as const) {
+    for (const [where, offset] of [
+      ['first header', 0],
+      ['payload', 100],
+      ['last header', 470],
+    ] as const) {
       const { device, chain } = threeDeltas();
       spoil(device, chain.deltas[1]!.blocks[0]! * 512 + offset);
       expect(() => open(device), where).toThrow(/damaged in the middle of the log/);
@@ -112,7 +116,12 @@ describe('recovery', () => {
     first.registers.set(1, text('between'));
     first.log.commitSync();
     const second = open(device.kill());
-    expect(second.registers.content()).toEqual(new Map([[0, '3'], [1, 'between']]));
+    expect(second.registers.content()).toEqual(
+      new Map([
+        [0, '3'],
+        [1, 'between'],
+      ]),
+    );
     expect(second.registers.audit()).toEqual([]);
   });
 });
