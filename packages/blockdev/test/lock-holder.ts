@@ -38,7 +38,7 @@ if (mode === 'hold') {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
     fs.writeFileSync(witness, String(process.pid));
-    if (Number(seedText) % 2 === 1 && (state >>> 8) % 50 === 0 && rounds > 3) process.kill(process.pid, 'SIGKILL');
+    if (Number(seedText) % 2 === 1 && (state >>> 8) % 10 === 0 && rounds > 3) process.kill(process.pid, 'SIGKILL');
     rounds++;
     fs.rmSync(witness);
     device.closeSync();

@@ -1,7 +1,7 @@
 /** XXH32 against published values, and its two forms against each other. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { xxh32, xxh32Words } from '../src/xxh32.ts';
+import { xxh32, xxh32Blocks, xxh32Words } from '../src/xxh32.ts';
 
 /** The test input of the reference implementation's self-test: the top bytes of a 64-bit multiplicative sequence. */
 function referenceInput(lengthBytes: number): Uint8Array {
@@ -69,6 +69,27 @@ describe('XXH32', () => {
         expect(xxh32(shifted, shift, shift + length)).toBe(xxh32(bytes.slice(0, length)));
       }
     }
+  });
+
+  it('is the same for large inputs at any alignment, in one piece and in blocks', () => {
+    const bytes = referenceInput(40_000);
+    for (let shift = 0; shift < 4; shift++) {
+      for (const blockSize of [4, 512, 4096, 16384]) {
+        const shifted = new Uint8Array(40_008).subarray(3 - shift);
+        shifted.set(bytes, 1);
+        const target = new Uint32Array(3);
+        xxh32Blocks(shifted, 1, blockSize, target, 1);
+        expect(target[0]).toBe(0);
+        for (const block of [0, 1]) {
+          expect(target[1 + block]).toBe(xxh32(bytes.slice(block * blockSize, (block + 1) * blockSize)));
+        }
+      }
+      const moved = new Uint8Array(40_000 + shift).subarray(shift);
+      moved.set(bytes);
+      expect(xxh32(moved)).toBe(xxh32(bytes));
+    }
+    expect(() => xxh32Blocks(bytes, 1, 20_000, new Uint32Array(2))).toThrow('within');
+    expect(() => xxh32Blocks(bytes, 0, 6, new Uint32Array(2))).toThrow('whole words');
   });
 
   it('notices every single flipped bit of a sector', () => {
