@@ -1,6 +1,7 @@
 /** The test kit on a toy engine that is right, and on mutants of it that must be caught. */
 import { xxh32 } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CrashViolation, everyCrashPoint, everyFault, Random, testSeed, unevenHold } from '../src/index.ts';
 
@@ -33,11 +34,16 @@ describe('Random', () => {
     const counts = new Array<number>(10).fill(0);
     for (let i = 0; i < 10_000; i++) counts[random.below(10)]!++;
     for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(200);
-    for (let i = 0; i < 100; i++) {
-      expect([3, 4, 5]).toContain(random.between(3, 5));
-      expect(['a', 'b']).toContain(random.pick(['a', 'b']));
-    }
-    expect(random.shuffled([1, 2, 3, 4]).sort()).toEqual([1, 2, 3, 4]);
+    expect(['a', 'b']).toContain(random.pick(['a', 'b']));
+    fc.assert(
+      fc.property(fc.nat(), fc.integer(), fc.nat({ max: 1000 }), (seed, first, width) => {
+        const drawn = new Random(seed).between(first, first + width);
+        expect(drawn).toBeGreaterThanOrEqual(first);
+        expect(drawn).toBeLessThanOrEqual(first + width);
+        const items = Array.from({ length: width % 20 }, (_, i) => i);
+        expect(new Random(seed).shuffled(items).sort((a, b) => a - b)).toEqual(items);
+      }),
+    );
     expect(() => random.pick([])).toThrow(RangeError);
     expect(new Set(random.bytes(1000)).size).toBeGreaterThan(200);
   });

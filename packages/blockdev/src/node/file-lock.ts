@@ -17,7 +17,8 @@
  *
  * Links are removed only after step 3 has changed `volume.lock`, and tokens never come back. So a racer that passes
  * step 2 won a link that had never been there before: each token has one successor. A racer killed between the steps is
- * a dead holder on the chain.
+ * a dead holder on the chain. What else such a kill leaves beside the lock (a link of a finished chain, a
+ * temporary file) is never looked at again.
  *
  * Libraries that prove life by touching a file's time (`proper-lockfile`) keep a killed process's lock for seconds and
  * can lose a living one to a blocked event loop; long synchronous work is normal here. Where the platform tells neither
