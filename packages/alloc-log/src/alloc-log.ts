@@ -67,8 +67,8 @@ export class AllocLog {
   readonly recovery: RecoveryReport | null;
   readonly #core: LogCore;
   readonly #committer: Committer;
-  /** The open delta in which memory pressure last made a commit: a second one in the same delta could not help. */
-  #relievedDelta = 0;
+  /** Dirty memory in blocks that the last commit for the sake of memory left: another one could not get rid of that either. */
+  #dirtyAfterRelief = 0;
 
   private constructor(core: LogCore, recovery: RecoveryReport | null) {
     this.#core = core;
@@ -231,10 +231,10 @@ export class AllocLog {
     if (core.staging) return true;
     core.check();
     const needed = blocks + 2 * nodes;
-    const tight = availableBlocks(core, reclaiming) < needed;
+    const tight = availableBlocks(core, reclaiming, blocks) < needed;
     if (!tight && !this.#memoryIsShort()) return true;
     if (core.transactionDepth > 0) {
-      if (tight) throw this.#noSpace(needed, reclaiming);
+      if (tight) throw this.#noSpace(blocks, needed, reclaiming);
       return true;
     }
     if (!tight) {
@@ -242,27 +242,31 @@ export class AllocLog {
       return false;
     }
     this.#committer.commitSync();
-    for (let i = 0; i < 2 && availableBlocks(core, reclaiming) < needed; i++) this.#committer.checkpointSync();
-    if (availableBlocks(core, reclaiming) < needed) throw this.#noSpace(needed, reclaiming);
+    for (let i = 0; i < 2 && availableBlocks(core, reclaiming, blocks) < needed; i++) this.#committer.checkpointSync();
+    if (availableBlocks(core, reclaiming, blocks) < needed) throw this.#noSpace(blocks, needed, reclaiming);
     return false;
   }
 
-  #memoryIsShort(): boolean {
+  /** Memory in blocks that cannot be dropped before a commit or checkpoint. */
+  #dirtyBlocks(): number {
     const core = this.#core;
-    if (this.#relievedDelta === core.open.number || !core.open.changed) return false;
-    return core.open.allocatedCount + core.heldCount + core.provisional.count > core.bounds.dirtyBlocks;
+    return core.open.allocatedCount + core.heldCount + core.provisional.count;
+  }
+
+  #memoryIsShort(): boolean {
+    return this.#dirtyBlocks() - this.#dirtyAfterRelief > this.#core.bounds.dirtyBlocks;
   }
 
   #relieve(): void {
     const core = this.#core;
     if (core.provisional.count * 2 > core.bounds.dirtyBlocks) this.#committer.checkpointSync();
     else this.#committer.commitSync();
-    this.#relievedDelta = core.open.number;
+    this.#dirtyAfterRelief = this.#dirtyBlocks();
   }
 
-  #noSpace(needed: number, reclaiming: boolean): NoSpaceError {
+  #noSpace(blocks: number, needed: number, reclaiming: boolean): NoSpaceError {
     const core = this.#core;
-    const free = Math.max(0, availableBlocks(core, reclaiming)) * core.blockBytes;
+    const free = Math.max(0, availableBlocks(core, reclaiming, blocks)) * core.blockBytes;
     const views = core.waiting.views.length;
     const advice =
       views > 0 ? `close the ${views} open views, which keep freed space, or delete something` : 'delete something';
