@@ -1,0 +1,144 @@
+/**
+ * Directories: making, removing and listing them, and the two steps by which any operation gives or takes a name.
+ *
+ * A directory's size is the number of its names, so "is it empty" needs no look at them. Its link count is 2 plus its subdirectories.
+ * A listing merges the tree's names, which stand in order, with the changes that the tree does not have yet.
+ */
+import { CorruptionError } from '@outwrite/blockdev';
+import type { NameEntry } from './directory-names.ts';
+import { compareNames } from './directory-names.ts';
+import type { Operation } from './fs-errors.ts';
+import type { Head } from './head.ts';
+import { decodeUtf8 } from './host.ts';
+import type { Inode } from './inode.ts';
+import { checkEntry, entryInode, entryType, LINK_COUNT_LIMIT } from './inode-format.ts';
+import { entryTypeOf, MODE_DIRECTORY, MODE_PERMISSIONS } from './inode-mode.ts';
+import { decodeKeyHead, KIND, KIND_OFFSET, REST_OFFSET } from './key-format.ts';
+
+/** Room at staging for a new inode with its name: inode 2, content, name, directory 2, volume record. */
+export const PUTS_TO_CREATE = 7;
+/** Room at staging for taking a name away: name, directory 2, inode 2, orphan, volume record. */
+export const PUTS_TO_UNLINK = 7;
+
+/** Second half: lets `name`, which leads nowhere, lead to `inode`. Does not count the link. */
+export function giveName(head: Head, directory: Inode, name: string, inode: Inode): void {
+  if (head.cache.addName(directory, name, inode.number, entryTypeOf(inode.mode))) {
+    head.staging.markName(directory, name);
+  }
+  directory.sizeBytes++;
+  head.touch(directory);
+}
+
+/** Second half: takes a name away. Does not count the link. */
+export function takeName(head: Head, directory: Inode, entry: NameEntry): void {
+  if (directory.names?.change(entry, 0, 0)) head.staging.markName(directory, entry.name);
+  directory.sizeBytes--;
+  head.touch(directory);
+}
+
+/** The permissions of something new. */
+export function newMode(head: Head, type: number, mode: number): number {
+  return type | (mode & MODE_PERMISSIONS & ~head.options.umask);
+}
+
+export function makeDirectory(head: Head, operation: Operation, path: string, mode: number): void {
+  head.beginChange(operation);
+  const { walker } = head;
+  do {
+    if (!walker.locate(operation, path, false)) operation.fail('ENOENT');
+    if (walker.entry !== null || walker.name === '') operation.fail('EEXIST');
+    if (walker.directory.linkCount >= LINK_COUNT_LIMIT || !head.hasInodeNumbers) operation.fail('EMLINK');
+  } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
+  const parent = walker.directory;
+  const inode = head.makeInode(newMode(head, MODE_DIRECTORY, mode));
+  inode.linkCount = 2;
+  parent.linkCount++;
+  giveName(head, parent, walker.name, inode);
+}
+
+export function removeDirectory(head: Head, operation: Operation, path: string): void {
+  head.beginChange(operation);
+  const { walker } = head;
+  let entry: NameEntry;
+  let inode: Inode;
+  do {
+    if (!walker.locate(operation, path, false)) operation.fail('ENOENT');
+    if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
+    entry = walker.entry ?? operation.fail('ENOENT');
+    inode = head.cache.get(entry.inode);
+    if (!inode.isDirectory) operation.fail('ENOTDIR');
+    if (inode.sizeBytes !== 0) operation.fail('ENOTEMPTY');
+  } while (!head.staging.reserve(operation, PUTS_TO_UNLINK, true));
+  const parent = walker.directory;
+  takeName(head, parent, entry);
+  parent.linkCount--;
+  inode.linkCount = 0;
+  head.touchRecord(inode);
+  head.walker.forgetDirectories();
+  head.orphans.abandon(inode);
+  head.orphans.settle(inode);
+}
+
+/** A name as a listing gives it. */
+export interface ListedName {
+  readonly name: string;
+  readonly inode: number;
+  /** `ENTRY_*`. */
+  readonly type: number;
+}
+
+/** Up to `limit` names of a directory in the order of their bytes, those after `after` (null: from the first). Throws a `CorruptionError`. */
+export function listNames(head: Head, directory: Inode, after: string | null, limit: number): ListedName[] {
+  const listed: ListedName[] = [];
+  const changes = directory.names === null ? [] : directory.names.sortedChanges();
+  let change = 0;
+  if (after !== null) while (change < changes.length && compareNames(changes[change].name, after) <= 0) change++;
+
+  const cursor = head.tree.cursor();
+  const { keys } = head;
+  const start =
+    after === null ? keys.plain(directory.number, KIND.name) : keys.named(directory.number, KIND.name, after);
+  // What is found exactly was listed before; the kind alone is no name.
+  if (cursor.seek(start)) cursor.next();
+  const key = keys.bytes;
+  while (cursor.valid && listed.length < limit) {
+    const keyLength = cursor.keyLength;
+    if (keyLength > key.length) break;
+    cursor.copyKey(key, 0);
+    const head = decodeKeyHead(keys.view(keyLength));
+    if (head.inode !== directory.number || key[KIND_OFFSET] !== KIND.name) break;
+    const name = decodeUtf8(key, REST_OFFSET, keyLength);
+    if (name === null) throw new CorruptionError(`directory ${directory.number}`, 'a name is not UTF-8');
+    let hidden = false;
+    while (change < changes.length && listed.length < limit) {
+      const entry = changes[change];
+      const order = compareNames(entry.name, name);
+      if (order > 0) break;
+      change++;
+      if (entry.inode !== 0) listed.push({ name: entry.name, inode: entry.inode, type: entry.type });
+      if (order === 0) {
+        hidden = true;
+        break;
+      }
+    }
+    if (!hidden) {
+      if (listed.length >= limit) break;
+      const value = cursor.valueView();
+      checkEntry(directory.number, value);
+      listed.push({ name, inode: entryInode(value), type: entryType(value) });
+    }
+    cursor.next();
+  }
+  for (; change < changes.length && listed.length < limit; change++) {
+    const entry = changes[change];
+    if (entry.inode !== 0) listed.push({ name: entry.name, inode: entry.inode, type: entry.type });
+  }
+  return listed;
+}
+
+/** The directory that `path` names. */
+export function findDirectory(head: Head, operation: Operation, path: string): Inode {
+  const inode = head.walker.resolve(operation, path, true);
+  if (!inode.isDirectory) operation.fail('ENOTDIR');
+  return inode;
+}

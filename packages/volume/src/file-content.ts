@@ -1,0 +1,245 @@
+/**
+ * Contents of files, small and large.
+ *
+ * A file up to a quarter of a block is one value in the tree. It is read from there, changed in memory of the `ContentArena`, and put back by
+ * staging. When it grows beyond that, `filemap` takes over, for good: the flag in the record says so from the same delta on.
+ *
+ * A change through `filemap` may span deltas. While it runs the inode counts it (`changingCount`), and staging takes the size for the
+ * record from the map, so the record fits the content in each of those deltas.
+ */
+import { CorruptionError } from '@outwrite/blockdev';
+import type { FileMap } from '@outwrite/filemap';
+import { type Operation, rethrow } from './fs-errors.ts';
+import type { Head } from './head.ts';
+import type { Inode } from './inode.ts';
+import { FLAG_MAPPED } from './inode-mode.ts';
+import { KIND } from './key-format.ts';
+
+const EMPTY = new Uint8Array(0);
+/** Record and content. */
+const PUTS_TO_WRITE = 2;
+
+/** Copies bytes from `position` on to `target`; returns how many there were. Throws a `CorruptionError`. */
+export function readContent(head: Head, inode: Inode, position: number, target: Uint8Array): number {
+  if (inode.isMapped) return mapOf(head, inode).read(position, target);
+  const byteCount = Math.min(target.length, inode.sizeBytes - position);
+  if (byteCount <= 0) return 0;
+  const content = inode.content;
+  if (content !== null) {
+    target.set(byteCount === content.length ? content : content.subarray(position, position + byteCount));
+    return byteCount;
+  }
+  const key = head.keys.numbered(inode.number, KIND.inline, 0);
+  if (position === 0 && target.length >= inode.sizeBytes) {
+    const length = head.tree.getInto(key, target, 0);
+    if (length !== inode.sizeBytes) wrongLength(inode, length);
+  } else {
+    target.set(storedContent(head, inode).subarray(position, position + byteCount));
+  }
+  return byteCount;
+}
+
+function wrongLength(inode: Inode, length: number): never {
+  throw new CorruptionError(`content of inode ${inode.number}`, 'it has not the length that the record names', {
+    expected: inode.sizeBytes,
+    actual: length,
+  });
+}
+
+function storedContent(head: Head, inode: Inode): Uint8Array {
+  if (inode.sizeBytes === 0) return EMPTY;
+  const content = head.tree.get(head.keys.numbered(inode.number, KIND.inline, 0));
+  if (content === undefined || content.length !== inode.sizeBytes) wrongLength(inode, content?.length ?? 0);
+  return content;
+}
+
+/** The map of a file that `filemap` keeps. */
+export function mapOf(head: Head, inode: Inode, isNew = false): FileMap {
+  let map = inode.map;
+  if (map === null) {
+    map = head.maps.open(inode.number, inode.sizeBytes, { isNew });
+    inode.map = map;
+    head.cache.mapOpened(inode);
+  }
+  return map;
+}
+
+/** Writes `source` at `position`, all of it or, when space or the device fails on the way in a large write, a beginning of it. */
+export function writeContent(
+  head: Head,
+  operation: Operation,
+  inode: Inode,
+  position: number,
+  source: Uint8Array,
+): void {
+  if (source.length === 0) return;
+  const end = position + source.length;
+  if (!inode.isMapped && end <= head.inlineLimitBytes) {
+    changeInline(head, operation, inode, Math.max(end, inode.sizeBytes), position, source);
+    return;
+  }
+  const map = beginMapped(head, operation, inode, false);
+  try {
+    map.write(position, source);
+  } catch (error) {
+    rethrow(error, operation);
+  } finally {
+    endMapped(head, inode, map);
+  }
+}
+
+/** As `writeContent`; large parts are written from `source` in the background, which must not change until the promise settles. */
+export async function writeContentInBackground(
+  head: Head,
+  operation: Operation,
+  inode: Inode,
+  position: number,
+  source: Uint8Array,
+): Promise<void> {
+  if (!inode.isMapped && position + source.length <= head.inlineLimitBytes) {
+    writeContent(head, operation, inode, position, source);
+    return;
+  }
+  const map = beginMapped(head, operation, inode, false);
+  try {
+    await map.writeAsync(position, source);
+  } catch (error) {
+    rethrow(error, operation);
+  } finally {
+    endMapped(head, inode, map);
+  }
+}
+
+/** Cuts the file off at `sizeBytes`, or lengthens it with zeros. */
+export function resizeContent(head: Head, operation: Operation, inode: Inode, sizeBytes: number): void {
+  if (!inode.isMapped && sizeBytes <= head.inlineLimitBytes) {
+    changeInline(head, operation, inode, sizeBytes, 0, EMPTY);
+    return;
+  }
+  const map = beginMapped(head, operation, inode, sizeBytes < inode.sizeBytes);
+  try {
+    map.truncate(sizeBytes);
+  } catch (error) {
+    rethrow(error, operation);
+  } finally {
+    endMapped(head, inode, map);
+  }
+}
+
+/** Makes `[position, position + lengthBytes)` read as zeros, gives back its blocks, and leaves the size as it is. */
+export function punchContent(
+  head: Head,
+  operation: Operation,
+  inode: Inode,
+  position: number,
+  lengthBytes: number,
+): void {
+  const end = Math.min(position + lengthBytes, inode.sizeBytes);
+  if (end <= position) return;
+  if (!inode.isMapped) {
+    changeInline(head, operation, inode, inode.sizeBytes, position, new Uint8Array(end - position));
+    return;
+  }
+  const map = beginMapped(head, operation, inode, true);
+  try {
+    map.punchHole(position, end - position);
+  } catch (error) {
+    rethrow(error, operation);
+  } finally {
+    endMapped(head, inode, map);
+  }
+}
+
+/** Sets a small content to `sizeBytes` bytes: what was there, zeros beyond it, and `source` at `position`. */
+function changeInline(
+  head: Head,
+  operation: Operation,
+  inode: Inode,
+  sizeBytes: number,
+  position: number,
+  source: Uint8Array,
+): void {
+  const reclaiming = sizeBytes < inode.sizeBytes;
+  while (!head.staging.reserve(operation, PUTS_TO_WRITE, reclaiming));
+  applyInline(head, inode, sizeBytes, position, source);
+}
+
+/** Second half: replaces the content of a file that `filemap` does not keep by `source`, which is small. Part of the caller's reservation. */
+export function replaceInline(head: Head, inode: Inode, source: Uint8Array): void {
+  // As one step: cut to the new size, with nothing of the old content kept.
+  if (inode.content === null || inode.content.length < source.length) {
+    head.staging.markContent(inode, source.length);
+    inode.content = head.arena.allocate(source.length);
+  }
+  inode.content.set(source);
+  inode.sizeBytes = source.length;
+  head.touch(inode);
+}
+
+function applyInline(head: Head, inode: Inode, sizeBytes: number, position: number, source: Uint8Array): void {
+  const oldSizeBytes = inode.sizeBytes;
+  let content = inode.content;
+  const overwritten = position === 0 && source.length >= oldSizeBytes;
+  if (content === null || content.length < sizeBytes) {
+    // What will be kept of the old content is read first: this can fail, the rest cannot.
+    const old = overwritten ? EMPTY : content === null ? storedContent(head, inode) : content.subarray(0, oldSizeBytes);
+    // A content that grows piece by piece doubles its room.
+    const roomBytes =
+      oldSizeBytes === 0 || sizeBytes <= oldSizeBytes ? sizeBytes : Math.max(sizeBytes, oldSizeBytes * 2);
+    content = head.arena.allocate(Math.min(roomBytes, head.inlineLimitBytes));
+    const keptBytes = Math.min(old.length, sizeBytes);
+    content.set(keptBytes === old.length ? old : old.subarray(0, keptBytes));
+    if (inode.content === null) head.staging.markContent(inode, head.inlineLimitBytes);
+    inode.content = content;
+  }
+  if (position > oldSizeBytes) content.fill(0, oldSizeBytes, position);
+  content.set(source, position);
+  const written = source.length === 0 ? oldSizeBytes : Math.max(oldSizeBytes, position + source.length);
+  if (sizeBytes > written) content.fill(0, written, sizeBytes);
+  inode.sizeBytes = sizeBytes;
+  head.touch(inode);
+}
+
+/** Begins a change through `filemap`; hands a small content over to it if need be. Ends with `endMapped`, whatever happens in between. */
+function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming: boolean): FileMap {
+  let isNew = false;
+  if (!inode.isMapped) {
+    isNew = inode.sizeBytes === 0 && !inode.inlineStored;
+    handOver(head, operation, inode);
+  }
+  const map = mapOf(head, inode, isNew);
+  while (!head.staging.reserve(operation, 1, reclaiming));
+  head.touch(inode);
+  inode.changingCount++;
+  return map;
+}
+
+function endMapped(head: Head, inode: Inode, map: FileMap): void {
+  inode.changingCount--;
+  inode.sizeBytes = map.sizeBytes;
+  inode.allocatedBytes = -1;
+  head.orphans.settle(inode);
+}
+
+/** Puts a changed small content into the tree, where `filemap` looks for it, and marks the file as kept by `filemap`. */
+function handOver(head: Head, operation: Operation, inode: Inode): void {
+  while (inode.content !== null) {
+    if (!head.staging.reserve(operation, PUTS_TO_WRITE + 1, false)) continue;
+    const content = inode.content.subarray(0, inode.sizeBytes);
+    const key = head.keys.numbered(inode.number, KIND.inline, 0);
+    try {
+      // Within a transaction no commit is made, so the content is not staged under our hands.
+      head.log.transact(() => {
+        if (content.length !== 0) head.tree.put(key, content);
+        else if (inode.inlineStored) head.tree.delete(key);
+      });
+    } catch (error) {
+      rethrow(error, operation);
+    }
+    inode.content = null;
+  }
+  while (!head.staging.reserve(operation, 1, false));
+  inode.flags |= FLAG_MAPPED;
+  inode.inlineStored = false;
+  head.touchRecord(inode);
+}

@@ -1,0 +1,192 @@
+/**
+ * File handles of the promise face, as `FileHandle` of `node:fs/promises`.
+ *
+ * Large writes go on in the background, from the caller's memory; a handle that is closed meanwhile waits for them first.
+ */
+
+import { partOf, positionOf, type StatOptions, type TransferOptions } from './fs-descriptors.ts';
+import { bytesOf, type Codec, type DataLike, type EncodingOption, encodingOf } from './fs-encoding.ts';
+import { Operation } from './fs-errors.ts';
+import type { BigIntStats, Stats } from './fs-stats.ts';
+import type { SyncFs } from './fs-sync.ts';
+import type { Head } from './head.ts';
+import { type OpenFile, writeFileInBackground } from './open-files.ts';
+import type { TimeLike } from './timestamp.ts';
+
+/** What a handle needs of the face that opened it. */
+export interface HandleContext<Bytes extends Uint8Array> {
+  readonly head: Head;
+  readonly codec: Codec<Bytes>;
+  readonly fs: SyncFs<Bytes>;
+  file(fd: number): OpenFile;
+}
+
+export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
+  readonly fd: number;
+  readonly #context: HandleContext<Bytes>;
+  readonly #file: OpenFile;
+  #pendingWrites: Set<Promise<void>> = new Set();
+  #closing: Promise<void> | null = null;
+
+  constructor(context: HandleContext<Bytes>, fd: number) {
+    this.#context = context;
+    this.fd = fd;
+    this.#file = context.file(fd);
+  }
+
+  #check(syscall: string): void {
+    if (this.#closing !== null || this.#file.closed) new Operation(syscall).fail('EBADF');
+  }
+
+  async read<Target extends ArrayBufferView>(
+    buffer: Target,
+    offsetOrOptions?: number | TransferOptions | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesRead: number; buffer: Target }> {
+    this.#check('read');
+    return { bytesRead: this.#context.fs.readSync(this.fd, buffer, offsetOrOptions, length, position), buffer };
+  }
+
+  async readv<Target extends ArrayBufferView>(
+    buffers: readonly Target[],
+    position?: number | null,
+  ): Promise<{ bytesRead: number; buffers: readonly Target[] }> {
+    this.#check('read');
+    return { bytesRead: this.#context.fs.readvSync(this.fd, buffers, position), buffers };
+  }
+
+  async write<Source extends DataLike>(
+    data: Source,
+    offsetOrOptions?: number | TransferOptions | null,
+    lengthOrEncoding?: number | string | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesWritten: number; buffer: Source }> {
+    this.#check('write');
+    let source: Uint8Array;
+    let at: number | null;
+    if (typeof data === 'string') {
+      const encoding = typeof lengthOrEncoding === 'string' ? lengthOrEncoding : 'utf8';
+      source = bytesOf(data, encoding, this.#context.codec);
+      at = positionOf(typeof offsetOrOptions === 'number' ? offsetOrOptions : offsetOrOptions?.position);
+    } else {
+      const length = typeof lengthOrEncoding === 'number' ? lengthOrEncoding : undefined;
+      const options =
+        typeof offsetOrOptions === 'object' && offsetOrOptions !== null
+          ? offsetOrOptions
+          : { offset: offsetOrOptions ?? undefined, length, position };
+      source = partOf(data as ArrayBufferView, options);
+      at = positionOf(options.position);
+    }
+    await this.#write(source, at);
+    return { bytesWritten: source.length, buffer: data };
+  }
+
+  async writev<Source extends ArrayBufferView>(
+    buffers: readonly Source[],
+    position?: number | null,
+  ): Promise<{ bytesWritten: number; buffers: readonly Source[] }> {
+    this.#check('write');
+    let at = positionOf(position);
+    let bytesWritten = 0;
+    for (const buffer of buffers) {
+      const part = partOf(buffer, {});
+      await this.#write(part, at);
+      bytesWritten += part.length;
+      if (at !== null) at += part.length;
+    }
+    return { bytesWritten, buffers };
+  }
+
+  async #write(source: Uint8Array, position: number | null): Promise<void> {
+    const write = writeFileInBackground(this.#context.head, new Operation('write'), this.#file, source, position);
+    this.#pendingWrites.add(write);
+    try {
+      await write;
+    } finally {
+      this.#pendingWrites.delete(write);
+    }
+  }
+
+  readFile(options: { encoding: string } | string): Promise<string>;
+  readFile(options?: { encoding?: null | undefined } | null): Promise<Bytes>;
+  readFile(options?: EncodingOption): Promise<string | Bytes>;
+  async readFile(options?: EncodingOption): Promise<string | Bytes> {
+    this.#check('read');
+    return this.#context.fs.readFileSync(this.fd, encodingOf(options));
+  }
+
+  async writeFile(data: DataLike, options?: EncodingOption): Promise<void> {
+    this.#check('write');
+    await this.#write(bytesOf(data, encodingOf(options) ?? 'utf8', this.#context.codec), null);
+  }
+
+  async appendFile(data: DataLike, options?: EncodingOption): Promise<void> {
+    await this.writeFile(data, options);
+  }
+
+  stat(options: StatOptions & { bigint: true }): Promise<BigIntStats>;
+  stat(options?: StatOptions & { bigint?: false | undefined }): Promise<Stats>;
+  async stat(options?: StatOptions): Promise<Stats | BigIntStats> {
+    this.#check('fstat');
+    return this.#context.fs.fstatSync(this.fd, options);
+  }
+
+  async truncate(length?: number): Promise<void> {
+    this.#check('ftruncate');
+    this.#context.fs.ftruncateSync(this.fd, length);
+  }
+
+  /** Commits the volume. */
+  async sync(): Promise<void> {
+    this.#check('fsync');
+    await this.#commit();
+  }
+
+  /** Commits the volume. */
+  async datasync(): Promise<void> {
+    this.#check('fdatasync');
+    await this.#commit();
+  }
+
+  async #commit(): Promise<void> {
+    this.#context.head.begin();
+    if (!this.#context.head.readOnly) await this.#context.head.store.commit();
+  }
+
+  async chmod(mode: number | string): Promise<void> {
+    this.#check('fchmod');
+    this.#context.fs.fchmodSync(this.fd, mode);
+  }
+
+  async chown(uid: number, gid: number): Promise<void> {
+    this.#check('fchown');
+    this.#context.fs.fchownSync(this.fd, uid, gid);
+  }
+
+  async utimes(atime: TimeLike, mtime: TimeLike): Promise<void> {
+    this.#check('futime');
+    this.#context.fs.futimesSync(this.fd, atime, mtime);
+  }
+
+  /** Beyond Node: see `punchHoleSync`. */
+  async punchHole(position: number, length: number): Promise<void> {
+    this.#check('fallocate');
+    this.#context.fs.punchHoleSync(this.fd, position, length);
+  }
+
+  /** Closes when the writes under way have ended. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#pendingWrites);
+    if (!this.#file.closed) this.#context.fs.closeSync(this.fd);
+  }
+
+  async [Symbol.for('nodejs.asyncDispose')](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Bytes, texts and paths at the `fs` face.
+ *
+ * A `Codec` makes the byte arrays that are handed out and turns texts to bytes and back. The one here runs everywhere, returns
+ * `Uint8Array`s and knows the encodings that need no table; the `node` entry has one that returns `Buffer`s and knows all of Node's.
+ */
+import { invalidType, invalidValue } from './fs-errors.ts';
+import { lenientUtf8Decoder, utf8Encoder } from './host.ts';
+
+export interface Codec<Bytes extends Uint8Array = Uint8Array> {
+  /** New bytes, all of which the caller sets. */
+  allocate(sizeBytes: number): Bytes;
+  decode(bytes: Uint8Array, encoding: string): string;
+  encode(text: string, encoding: string): Uint8Array;
+}
+
+const UTF8_NAMES: ReadonlySet<string> = new Set(['utf8', 'utf-8', 'UTF-8', 'UTF8']);
+
+function decodeUnits(bytes: Uint8Array, mask: number): string {
+  let text = '';
+  for (let start = 0; start < bytes.length; start += 8192) {
+    const part = Array.from(bytes.subarray(start, start + 8192), (byte) => byte & mask);
+    text += String.fromCharCode(...part);
+  }
+  return text;
+}
+
+/** Texts and bytes without Node: encodings `utf8`, `latin1` (`binary`), `ascii` and `hex`. */
+export const plainCodec: Codec = {
+  allocate: (sizeBytes) => new Uint8Array(sizeBytes),
+
+  decode(bytes, encoding) {
+    if (UTF8_NAMES.has(encoding)) return lenientUtf8Decoder.decode(bytes);
+    if (encoding === 'latin1' || encoding === 'binary') return decodeUnits(bytes, 0xff);
+    if (encoding === 'ascii') return decodeUnits(bytes, 0x7f);
+    if (encoding === 'hex') return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    throw invalidValue('encoding', `is not known here: '${encoding}'`);
+  },
+
+  encode(text, encoding) {
+    if (UTF8_NAMES.has(encoding)) return utf8Encoder.encode(text);
+    if (encoding === 'latin1' || encoding === 'binary' || encoding === 'ascii') {
+      return Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff);
+    }
+    if (encoding === 'hex') {
+      const bytes = new Uint8Array(text.length >>> 1);
+      for (let i = 0; i < bytes.length; i++) {
+        const byte = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+        if (Number.isNaN(byte)) return bytes.subarray(0, i);
+        bytes[i] = byte;
+      }
+      return bytes;
+    }
+    throw invalidValue('encoding', `is not known here: '${encoding}'`);
+  },
+};
+
+/** A path: text, its bytes in UTF-8, or a `file:` URL. */
+export type PathLike =
+  | string
+  | Uint8Array
+  | { readonly href: string; readonly protocol: string; readonly pathname: string };
+
+/** A path as a text. Throws a `TypeError` for what is none, and for one that holds a zero character. */
+export function pathOf(path: PathLike, argument = 'path'): string {
+  if (typeof path === 'string') {
+    if (path.includes('\0')) throw invalidValue(argument, 'must be a path without null bytes');
+    return path;
+  }
+  if (path instanceof Uint8Array) return pathOf(lenientUtf8Decoder.decode(path), argument);
+  if (typeof path === 'object' && path !== null && typeof path.href === 'string' && typeof path.pathname === 'string') {
+    if (path.protocol !== 'file:') throw invalidValue(argument, 'must be a URL of scheme file');
+    return pathOf(decodeURIComponent(path.pathname), argument);
+  }
+  throw invalidType(argument, 'a string, a Uint8Array or a URL', path);
+}
+
+/** What writes accept: bytes of any view, or a text. */
+export type DataLike = string | ArrayBufferView;
+
+/** Data as bytes, without a copy where they are bytes already. */
+export function bytesOf(data: DataLike, encoding: string, codec: Codec): Uint8Array {
+  if (typeof data === 'string') return codec.encode(data, encoding);
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw invalidType('data', 'a string or a view of bytes', data);
+}
+
+/** Options that are an encoding, or hold one. */
+export type EncodingOption = { readonly encoding?: string | null | undefined } | string | null | undefined;
+
+/** The encoding that options name; null for bytes. */
+export function encodingOf(options: EncodingOption): string | null {
+  if (typeof options === 'string') return options;
+  return options?.encoding ?? null;
+}

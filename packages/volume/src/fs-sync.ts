@@ -1,0 +1,233 @@
+/**
+ * The `fs` face, third part: whole files, copies and open directories; together with the first two all synchronous functions.
+ *
+ * Methods are bound, so they can be taken off the object as people do with `node:fs`.
+ */
+
+import { ClosedError } from '@outwrite/blockdev';
+import { modeOf } from './attributes.ts';
+import { findDirectory, type ListedName, listNames } from './directory-operations.ts';
+import { readContent } from './file-content.ts';
+import {
+  bytesOf,
+  type Codec,
+  type DataLike,
+  type EncodingOption,
+  encodingOf,
+  type PathLike,
+  pathOf,
+} from './fs-encoding.ts';
+import { Operation } from './fs-errors.ts';
+import { flagsOf, fsConstants, type OpenFlags } from './fs-flags.ts';
+import { PathFs } from './fs-paths.ts';
+import { Dirent } from './fs-stats.ts';
+import type { Head } from './head.ts';
+import type { Inode } from './inode.ts';
+import { closeFile, type OpenFile, openFile, readFile, writeFile, writeSmallFile } from './open-files.ts';
+
+export interface ReadFileOptions {
+  readonly encoding?: string | null | undefined;
+  readonly flag?: OpenFlags | undefined;
+}
+
+export interface WriteFileOptions {
+  readonly encoding?: string | null | undefined;
+  readonly mode?: number | string | undefined;
+  readonly flag?: OpenFlags | undefined;
+  /** Commit before returning. */
+  readonly flush?: boolean | undefined;
+}
+
+/** Bytes moved at once where a file is copied or read from its own position. */
+const COPY_BYTES = 1 << 20;
+/** Names read at once from an open directory. */
+const PAGE_NAMES = 1024;
+
+const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fsConstants;
+const WRITE_FLAGS = O_WRONLY | O_CREAT | O_TRUNC;
+
+/** An open directory, as `fs.Dir`: its names in the order of their bytes, a page at a time. Names that come and go meanwhile may be missed. */
+export class Dir {
+  readonly path: string;
+  readonly #head: Head;
+  readonly #inode: Inode;
+  #page: ListedName[] = [];
+  #next = 0;
+  #last: string | null = null;
+  #ended = false;
+  #closed = false;
+
+  constructor(head: Head, inode: Inode, path: string) {
+    this.#head = head;
+    this.#inode = inode;
+    this.path = path;
+    inode.openCount++;
+  }
+
+  readSync(): Dirent | null {
+    if (this.#closed) throw new ClosedError('the directory handle');
+    if (this.#next === this.#page.length) {
+      if (this.#ended) return null;
+      this.#head.begin();
+      this.#page = this.#inode.removed ? [] : listNames(this.#head, this.#inode, this.#last, PAGE_NAMES);
+      this.#next = 0;
+      if (this.#page.length < PAGE_NAMES) this.#ended = true;
+      if (this.#page.length === 0) return null;
+    }
+    const { name, type } = this.#page[this.#next++];
+    this.#last = name;
+    return new Dirent(name, this.path, type);
+  }
+
+  async read(): Promise<Dirent | null> {
+    return this.readSync();
+  }
+
+  closeSync(): void {
+    if (this.#closed) throw new ClosedError('the directory handle');
+    this.#closed = true;
+    this.#inode.openCount--;
+    this.#head.orphans.settle(this.#inode);
+  }
+
+  async close(): Promise<void> {
+    this.closeSync();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Dirent, void> {
+    try {
+      for (let entry = this.readSync(); entry !== null; entry = this.readSync()) yield entry;
+    } finally {
+      if (!this.#closed) this.closeSync();
+    }
+  }
+}
+
+export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes> {
+  readonly constants: typeof fsConstants = fsConstants;
+
+  constructor(head: Head, codec: Codec<Bytes>) {
+    super(head, codec);
+    bindMethods(this);
+  }
+
+  readFileSync(path: PathLike | number, options: { encoding: string; flag?: OpenFlags | undefined } | string): string;
+  readFileSync(
+    path: PathLike | number,
+    options?: { encoding?: null | undefined; flag?: OpenFlags | undefined } | null,
+  ): Bytes;
+  readFileSync(path: PathLike | number, options?: ReadFileOptions | string | null): string | Bytes;
+  readFileSync(path: PathLike | number, options?: ReadFileOptions | string | null): string | Bytes {
+    const encoding = encodingOf(options);
+    const bytes = this.#readWhole(path, options);
+    return encoding === null || encoding === 'buffer' ? bytes : this.codec.decode(bytes, encoding);
+  }
+
+  #readWhole(path: PathLike | number, options?: ReadFileOptions | string | null): Bytes {
+    if (typeof path === 'number') return this.readRest(this.descriptors.get(path, 'read'));
+    const flag = typeof options === 'object' && options !== null ? options.flag : undefined;
+    const name = pathOf(path);
+    if (flag !== undefined && flag !== 'r') {
+      const file = this.open(name, flag, 0o666);
+      try {
+        return this.readRest(file);
+      } finally {
+        closeFile(this.head, file);
+      }
+    }
+    this.head.begin();
+    const inode = this.head.walker.resolve(new Operation('open', name), name, true);
+    if (inode.isDirectory) new Operation('read').fail('EISDIR');
+    const bytes = this.codec.allocate(inode.sizeBytes);
+    const byteCount = readContent(this.head, inode, 0, bytes);
+    return byteCount === bytes.length ? bytes : (bytes.subarray(0, byteCount) as Bytes);
+  }
+
+  /** All bytes from the file's own position on. */
+  protected readRest(file: OpenFile): Bytes {
+    const byteCount = Math.max(0, file.inode.sizeBytes - file.position);
+    const bytes = this.codec.allocate(file.inode.isDirectory ? 0 : byteCount);
+    const readCount = readFile(this.head, new Operation('read'), file, bytes, null);
+    return readCount === bytes.length ? bytes : (bytes.subarray(0, readCount) as Bytes);
+  }
+
+  /** Writes a whole file. A small one is replaced as one atomic change; a large one is cut and then written. */
+  writeFileSync(path: PathLike | number, data: DataLike, options?: WriteFileOptions | string | null): void {
+    const given = typeof options === 'object' && options !== null ? options : { encoding: options };
+    const bytes = bytesOf(data, given.encoding ?? 'utf8', this.codec);
+    const flush = 'flush' in given && given.flush === true;
+    if (typeof path === 'number') {
+      writeFile(this.head, new Operation('write'), this.descriptors.get(path, 'write'), bytes, null);
+    } else {
+      const flags = flagsOf('flag' in given ? given.flag : undefined, WRITE_FLAGS);
+      const mode = modeOf(('mode' in given ? given.mode : undefined) ?? 0o666);
+      const name = pathOf(path);
+      const operation = new Operation('open', name);
+      if (flags !== WRITE_FLAGS || !writeSmallFile(this.head, operation, name, mode, bytes)) {
+        const file = openFile(this.head, operation, name, flags, mode);
+        try {
+          writeFile(this.head, new Operation('write', name), file, bytes, null);
+        } finally {
+          closeFile(this.head, file);
+        }
+      }
+    }
+    if (flush) this.commitNow();
+  }
+
+  appendFileSync(path: PathLike | number, data: DataLike, options?: WriteFileOptions | string | null): void {
+    const given = typeof options === 'object' && options !== null ? options : { encoding: options };
+    this.writeFileSync(path, data, { flag: 'a', ...given });
+  }
+
+  /** Copies content and permissions. Blocks are copied, never shared. */
+  copyFileSync(source: PathLike, destination: PathLike, mode: number = 0): void {
+    const from = pathOf(source, 'src');
+    const to = pathOf(destination, 'dest');
+    const operation = new Operation('copyfile', from, to);
+    if ((mode & COPYFILE_FICLONE_FORCE) !== 0) operation.fail('EINVAL');
+    this.head.beginChange(operation);
+    const inode = this.head.walker.resolve(operation, from, true);
+    if (inode.isDirectory) operation.fail('EISDIR');
+    const permissions = inode.mode;
+    if (this.head.walker.find(operation, to, true) === inode) {
+      if ((mode & COPYFILE_EXCL) !== 0) operation.fail('EEXIST');
+      return;
+    }
+    const input = openFile(this.head, operation, from, 0, 0);
+    try {
+      const flags = WRITE_FLAGS | ((mode & COPYFILE_EXCL) !== 0 ? O_EXCL : 0);
+      const output = openFile(this.head, operation, to, flags, permissions);
+      try {
+        const buffer = new Uint8Array(Math.min(COPY_BYTES, inode.sizeBytes));
+        for (;;) {
+          const byteCount = readFile(this.head, operation, input, buffer, null);
+          if (byteCount === 0) break;
+          writeFile(this.head, operation, output, buffer.subarray(0, byteCount), null);
+        }
+      } finally {
+        closeFile(this.head, output);
+      }
+    } finally {
+      closeFile(this.head, input);
+    }
+  }
+
+  opendirSync(path: PathLike, _options?: EncodingOption | { bufferSize?: number | undefined }): Dir {
+    const name = pathOf(path);
+    this.head.begin();
+    return new Dir(this.head, findDirectory(this.head, new Operation('opendir', name), name), name);
+  }
+}
+
+/** Makes own properties of all methods, bound to `object`. */
+export function bindMethods(object: object): void {
+  for (let level = Object.getPrototypeOf(object); level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) {
+      if (name === 'constructor' || Object.hasOwn(object, name)) continue;
+      const method = Object.getOwnPropertyDescriptor(level, name)?.value;
+      if (typeof method !== 'function') continue;
+      Object.defineProperty(object, name, { value: method.bind(object), writable: true, configurable: true });
+    }
+  }
+}

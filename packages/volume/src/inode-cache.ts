@@ -1,0 +1,226 @@
+/**
+ * The inodes and names in memory: a bounded number of clean ones, and every changed one until it is staged.
+ *
+ * There is at most one object for an inode, so nothing is evicted while an operation may hold it: `trim` runs only between operations
+ * and spares what is dirty, open or being changed. Inodes are evicted by a clock (used ones get a second turn), names in the order in
+ * which they became known. When a directory goes, its names go with it.
+ */
+import { assert, CorruptionError } from '@outwrite/blockdev';
+import type { Tree } from '@outwrite/btree-cow';
+import { DirectoryNames, type NameEntry } from './directory-names.ts';
+import type { Inode } from './inode.ts';
+import { checkEntry, decodeInode, entryInode, entryType } from './inode-format.ts';
+import { type KeyScratch, KIND } from './key-format.ts';
+
+/** How many objects are kept. What is dirty or open comes on top of it. */
+export interface InodeCacheLimits {
+  readonly inodeCount: number;
+  readonly nameCount: number;
+}
+
+/** Maps (with the pages they cache) of files that nobody has open, beyond which the oldest are closed. */
+const IDLE_MAP_LIMIT = 512;
+
+export class InodeCache {
+  readonly #tree: Tree;
+  readonly #keys: KeyScratch;
+  readonly #limits: InodeCacheLimits;
+  readonly #inodes: Map<number, Inode> = new Map();
+  /** Told when a directory leaves the cache. */
+  readonly #directoryEvicted: () => void;
+  #nameCount = 0;
+  /** Inodes whose content has a map, in the order in which they got it. */
+  #mapped: Inode[] = [];
+  #mappedLimit = IDLE_MAP_LIMIT;
+  hits = 0;
+  misses = 0;
+
+  constructor(tree: Tree, keys: KeyScratch, limits: InodeCacheLimits, directoryEvicted: () => void) {
+    this.#tree = tree;
+    this.#keys = keys;
+    this.#limits = limits;
+    this.#directoryEvicted = directoryEvicted;
+  }
+
+  get inodeCount(): number {
+    return this.#inodes.size;
+  }
+
+  get nameCount(): number {
+    return this.#nameCount;
+  }
+
+  /** The inode of this number, or null when there is none. Throws a `CorruptionError` for a damaged record. */
+  find(number: number): Inode | null {
+    const known = this.#inodes.get(number);
+    if (known !== undefined) {
+      known.referenced = true;
+      this.hits++;
+      return known;
+    }
+    this.misses++;
+    const record = this.#tree.get(this.#keys.plain(number, KIND.record));
+    if (record === undefined) return null;
+    const inode = decodeInode(number, record);
+    inode.inlineStored = inode.isFile && !inode.isMapped && inode.sizeBytes !== 0;
+    this.#inodes.set(number, inode);
+    return inode;
+  }
+
+  /** The inode that a name leads to. Throws a `CorruptionError` when there is none. */
+  get(number: number): Inode {
+    const inode = this.find(number);
+    if (inode === null) throw new CorruptionError(`inode ${number}`, 'a name leads to it, but it has no record');
+    return inode;
+  }
+
+  add(inode: Inode): void {
+    assert(!this.#inodes.has(inode.number), 'an inode number is given once');
+    this.#inodes.set(inode.number, inode);
+  }
+
+  /** Forgets an inode that no longer exists. */
+  remove(inode: Inode): void {
+    if (inode.names !== null) {
+      this.#nameCount -= inode.names.entries.size;
+      inode.names = null;
+    }
+    this.#inodes.delete(inode.number);
+  }
+
+  /** Where `name` leads in `directory`: an entry that leads somewhere, or null. */
+  findName(directory: Inode, name: string): NameEntry | null {
+    let names = directory.names;
+    if (names === null) {
+      names = new DirectoryNames();
+      directory.names = names;
+    }
+    const known = names.entries.get(name);
+    if (known !== undefined) return known.inode === 0 ? null : known;
+    if (names.liveCount === directory.sizeBytes) return null;
+    const value = this.#tree.get(this.#keys.named(directory.number, KIND.name, name));
+    if (value === undefined) return null;
+    checkEntry(directory.number, value);
+    this.#nameCount++;
+    return names.addStored(name, entryInode(value), entryType(value));
+  }
+
+  /** Lets `name`, which is known to lead nowhere, lead to `inode`. Returns whether its entry became dirty. */
+  addName(directory: Inode, name: string, inode: number, type: number): boolean {
+    let names = directory.names;
+    if (names === null) {
+      names = new DirectoryNames();
+      directory.names = names;
+    }
+    const before = names.entries.size;
+    const entry = names.absent(name);
+    this.#nameCount += names.entries.size - before;
+    return names.change(entry, inode, type);
+  }
+
+  /** Notes that the tree has all names of `directory`. */
+  namesStored(directory: Inode): void {
+    const names = directory.names;
+    if (names === null) return;
+    const before = names.entries.size;
+    names.changesStored();
+    this.#nameCount += names.entries.size - before;
+  }
+
+  /** Brings the cache back within its limits. Only between operations: objects that a caller holds may go. */
+  trim(): void {
+    if (this.#inodes.size > this.#limits.inodeCount) this.#trimInodes();
+    if (this.#nameCount > this.#limits.nameCount) this.#trimNames();
+    if (this.#mapped.length > this.#mappedLimit) this.#trimMaps();
+  }
+
+  /** Notes that the content of `inode` has a map now. */
+  mapOpened(inode: Inode): void {
+    this.#mapped.push(inode);
+  }
+
+  /** Maps that were dirty may be closed again. */
+  staged(): void {
+    this.#mappedLimit = IDLE_MAP_LIMIT;
+  }
+
+  #trimMaps(): void {
+    const kept: Inode[] = [];
+    let excess = this.#mapped.length - IDLE_MAP_LIMIT / 2;
+    for (const inode of this.#mapped) {
+      const map = inode.map;
+      if (map === null) continue;
+      if (excess > 0 && inode.openCount === 0 && inode.changingCount === 0 && !map.isDirty) {
+        map.close();
+        inode.map = null;
+        excess--;
+      } else {
+        kept.push(inode);
+      }
+    }
+    this.#mapped = kept;
+    // What is open or dirty is not looked at again before it has doubled or was staged.
+    this.#mappedLimit = Math.max(IDLE_MAP_LIMIT, kept.length * 2);
+  }
+
+  #trimInodes(): void {
+    // An eighth more than needed, so that the walk over pinned inodes is paid once for many additions.
+    const goal = this.#limits.inodeCount - (this.#limits.inodeCount >>> 3);
+    let steps = this.#inodes.size * 2;
+    for (const inode of this.#inodes.values()) {
+      if (this.#inodes.size <= goal || steps-- === 0) break;
+      const pinned = inode.dirty || inode.openCount !== 0 || inode.changingCount !== 0;
+      if (pinned || inode.referenced || (inode.map !== null && inode.map.isDirty)) {
+        // To the end of the map: a second turn. The walk meets it again.
+        inode.referenced = false;
+        this.#inodes.delete(inode.number);
+        this.#inodes.set(inode.number, inode);
+        continue;
+      }
+      if (inode.map !== null) {
+        inode.map.close();
+        inode.map = null;
+      }
+      if (inode.isDirectory) this.#directoryEvicted();
+      this.remove(inode);
+    }
+  }
+
+  #trimNames(): void {
+    const goal = this.#limits.nameCount - (this.#limits.nameCount >>> 3);
+    for (const inode of this.#inodes.values()) {
+      if (this.#nameCount <= goal) break;
+      if (inode.names !== null) this.#nameCount -= inode.names.forget(this.#nameCount - goal);
+    }
+  }
+
+  /** All inodes in memory, for checks and for staging. */
+  values(): IterableIterator<Inode> {
+    return this.#inodes.values();
+  }
+
+  checkInvariants(): void {
+    let nameCount = 0;
+    for (const inode of this.#inodes.values()) {
+      assert(!inode.removed || inode.dirty, 'a removed inode stays only until it is staged');
+      const names = inode.names;
+      if (names === null) continue;
+      nameCount += names.entries.size;
+      let liveCount = 0;
+      for (const entry of names.entries.values()) {
+        if (entry.inode !== 0) liveCount++;
+        assert(
+          entry.dirty || (entry.inode === entry.storedInode && entry.inode !== 0),
+          'a clean name is as in the tree',
+        );
+      }
+      assert(liveCount === names.liveCount, 'live names are counted');
+      assert(liveCount <= inode.sizeBytes, 'no more names are known than there are');
+      for (const entry of names.changes) {
+        if (entry.dirty) assert(names.entries.get(entry.name) === entry, 'a changed name is known');
+      }
+      assert(names.changes.length === 0 || inode.dirty, 'a directory with changed names is dirty');
+    }
+    assert(nameCount === this.#nameCount, 'names are counted');
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * An inode as an object: what its record holds, and what is known and changed about it in memory.
+ *
+ * Lifecycle: made by an operation or loaded from the tree, held by the `InodeCache`, changed only by operations that have reserved what
+ * staging needs, written back by `Staging`. `dirty` means that it is on the list of staging and holds a reservation there. An inode is
+ * evicted only when it is clean, not open, and not being changed. Once `removed`, nothing finds it any more, and staging deletes its keys.
+ */
+import type { FileMap } from '@outwrite/filemap';
+import type { DirectoryNames } from './directory-names.ts';
+import { FLAG_MAPPED, MODE_DIRECTORY, MODE_FILE, MODE_SYMLINK, MODE_TYPE_MASK } from './inode-mode.ts';
+
+export class Inode {
+  readonly number: number;
+  /** File type and permissions. */
+  mode: number;
+  /** `FLAG_*` of the record. */
+  flags: number;
+  uid: number;
+  gid: number;
+  linkCount: number;
+  /** Bytes of a file or of a link's target; for a directory the number of its names. */
+  sizeBytes: number;
+  atimeSeconds: number;
+  atimeNanoseconds: number;
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  ctimeSeconds: number;
+  ctimeNanoseconds: number;
+  birthtimeSeconds: number;
+  birthtimeNanoseconds: number;
+
+  /** The tree holds a record of it. */
+  stored: boolean;
+  dirty: boolean;
+  removed: boolean;
+  /** Used since the clock of the cache came by. */
+  referenced: boolean;
+  /** Open descriptors, handles and walks. */
+  openCount: number;
+  /** Content changes in progress, which may span deltas: staging keeps the inode dirty and takes its size from `map`. */
+  changingCount: number;
+
+  /** Target of a symbolic link; null until it is loaded. */
+  linkTarget: string | null;
+  /** Changed content of a small file, at least `sizeBytes` long; null when the tree has it. Memory of the `ContentArena`. */
+  content: Uint8Array | null;
+  /** The tree may hold a value under the inline key. */
+  inlineStored: boolean;
+  /** The content of a mapped file once it has been used. */
+  map: FileMap | null;
+  /** Bytes that a mapped file occupies; -1 when not known. */
+  allocatedBytes: number;
+  /** The names of a directory that are known. */
+  names: DirectoryNames | null;
+
+  constructor(number: number, mode: number) {
+    this.number = number;
+    this.mode = mode;
+    this.flags = 0;
+    this.uid = 0;
+    this.gid = 0;
+    this.linkCount = 0;
+    this.sizeBytes = 0;
+    this.atimeSeconds = 0;
+    this.atimeNanoseconds = 0;
+    this.mtimeSeconds = 0;
+    this.mtimeNanoseconds = 0;
+    this.ctimeSeconds = 0;
+    this.ctimeNanoseconds = 0;
+    this.birthtimeSeconds = 0;
+    this.birthtimeNanoseconds = 0;
+    this.stored = false;
+    this.dirty = false;
+    this.removed = false;
+    this.referenced = true;
+    this.openCount = 0;
+    this.changingCount = 0;
+    this.linkTarget = null;
+    this.content = null;
+    this.inlineStored = false;
+    this.map = null;
+    this.allocatedBytes = -1;
+    this.names = null;
+  }
+
+  get isDirectory(): boolean {
+    return (this.mode & MODE_TYPE_MASK) === MODE_DIRECTORY;
+  }
+
+  get isFile(): boolean {
+    return (this.mode & MODE_TYPE_MASK) === MODE_FILE;
+  }
+
+  get isSymlink(): boolean {
+    return (this.mode & MODE_TYPE_MASK) === MODE_SYMLINK;
+  }
+
+  /** Whether `filemap` keeps the content. */
+  get isMapped(): boolean {
+    return (this.flags & FLAG_MAPPED) !== 0;
+  }
+}

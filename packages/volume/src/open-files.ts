@@ -1,0 +1,220 @@
+/**
+ * Open files: what a descriptor stands for, and the table of descriptors.
+ *
+ * An open file keeps its inode in memory, and its content on the device, until it is closed; an inode without a name is then
+ * reclaimed. Closing waits for no one: background writes count as users of the inode themselves.
+ */
+import { giveName, newMode, PUTS_TO_CREATE } from './directory-operations.ts';
+import { readContent, replaceInline, resizeContent, writeContent, writeContentInBackground } from './file-content.ts';
+import { Operation } from './fs-errors.ts';
+import { fsConstants } from './fs-flags.ts';
+import type { Head } from './head.ts';
+import type { Inode } from './inode.ts';
+import { MODE_FILE } from './inode-mode.ts';
+
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = fsConstants;
+/** Lowest descriptor: the first three mean other things to most programs. */
+const FIRST_DESCRIPTOR = 3;
+
+export class OpenFile {
+  readonly inode: Inode;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly append: boolean;
+  /** Each write is committed before it returns. */
+  readonly synchronous: boolean;
+  /** Where the next read or write without a position begins. */
+  position: number;
+  closed: boolean;
+
+  constructor(inode: Inode, flags: number) {
+    this.inode = inode;
+    this.readable = (flags & O_WRONLY) === 0;
+    this.writable = (flags & (O_WRONLY | O_RDWR)) !== 0;
+    this.append = (flags & O_APPEND) !== 0;
+    this.synchronous = (flags & O_SYNC) === O_SYNC;
+    this.position = 0;
+    this.closed = false;
+  }
+}
+
+/** Opens `path`; makes the file when the flags ask for it. */
+export function openFile(head: Head, operation: Operation, path: string, flags: number, mode: number): OpenFile {
+  const creating = (flags & O_CREAT) !== 0;
+  const writing = (flags & (O_WRONLY | O_RDWR)) !== 0;
+  if (writing || creating) head.beginChange(operation);
+  else head.begin();
+  const inode = findOrMake(head, operation, path, flags, mode);
+  const file = new OpenFile(inode, flags);
+  inode.openCount++;
+  if (writing && (flags & O_TRUNC) !== 0 && inode.sizeBytes !== 0) {
+    try {
+      resizeContent(head, operation, inode, 0);
+    } catch (error) {
+      closeFile(head, file);
+      throw error;
+    }
+  }
+  return file;
+}
+
+function findOrMake(head: Head, operation: Operation, path: string, flags: number, mode: number): Inode {
+  const { walker } = head;
+  const creating = (flags & O_CREAT) !== 0;
+  const exclusive = creating && (flags & O_EXCL) !== 0;
+  do {
+    if (!walker.locate(operation, path, !exclusive && (flags & O_NOFOLLOW) === 0)) operation.fail('ENOENT');
+    const inode = walker.inode();
+    if (inode !== null) {
+      if (exclusive) operation.fail('EEXIST');
+      if (inode.isSymlink) operation.fail('ELOOP');
+      if (inode.isDirectory && (creating || (flags & (O_WRONLY | O_RDWR)) !== 0)) operation.fail('EISDIR');
+      if (!inode.isDirectory && (flags & O_DIRECTORY) !== 0) operation.fail('ENOTDIR');
+      return inode;
+    }
+    if (!creating) operation.fail('ENOENT');
+    if (walker.endsInSlash) operation.fail('EISDIR');
+    if (!head.hasInodeNumbers) operation.fail('ENOSPC');
+  } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
+  const { directory, name } = walker;
+  const inode = head.makeInode(newMode(head, MODE_FILE, mode));
+  inode.linkCount = 1;
+  giveName(head, directory, name, inode);
+  return inode;
+}
+
+/**
+ * Makes or replaces the file `path` with a small content, as one atomic change; false, with nothing changed, when that is not possible
+ * (too large, or a file that `filemap` keeps) and the caller has to open, cut and write it.
+ */
+export function writeSmallFile(
+  head: Head,
+  operation: Operation,
+  path: string,
+  mode: number,
+  content: Uint8Array,
+): boolean {
+  if (content.length > head.inlineLimitBytes) return false;
+  head.beginChange(operation);
+  const { walker } = head;
+  let inode: Inode | null;
+  do {
+    if (!walker.locate(operation, path, true)) operation.fail('ENOENT');
+    inode = walker.inode();
+    if (inode !== null) {
+      if (inode.isDirectory) operation.fail('EISDIR');
+      if (inode.isMapped) return false;
+    } else if (walker.endsInSlash) {
+      operation.fail('EISDIR');
+    } else if (!head.hasInodeNumbers) {
+      operation.fail('ENOSPC');
+    }
+  } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
+  if (inode === null) {
+    const { directory, name } = walker;
+    inode = head.makeInode(newMode(head, MODE_FILE, mode));
+    inode.linkCount = 1;
+    giveName(head, directory, name, inode);
+    if (content.length === 0) return true;
+  }
+  replaceInline(head, inode, content);
+  return true;
+}
+
+export function closeFile(head: Head, file: OpenFile): void {
+  if (file.closed) return;
+  file.closed = true;
+  file.inode.openCount--;
+  if (!head.closed) head.orphans.settle(file.inode);
+}
+
+/** Reads at `position`, or at the file's own position (null), which then moves on. Returns the bytes read; 0 at the end. */
+export function readFile(
+  head: Head,
+  operation: Operation,
+  file: OpenFile,
+  target: Uint8Array,
+  position: number | null,
+): number {
+  head.begin();
+  if (!file.readable) operation.fail('EBADF');
+  if (file.inode.isDirectory) operation.fail('EISDIR');
+  const byteCount = readContent(head, file.inode, position ?? file.position, target);
+  if (position === null) file.position += byteCount;
+  return byteCount;
+}
+
+function beginWrite(head: Head, operation: Operation, file: OpenFile, position: number | null): number {
+  head.beginChange(operation);
+  if (!file.writable) operation.fail('EBADF');
+  return file.append ? file.inode.sizeBytes : (position ?? file.position);
+}
+
+/** Writes at `position`, at the file's own position (null), or at the end if the file was opened to append. Writes all of `source`. */
+export function writeFile(
+  head: Head,
+  operation: Operation,
+  file: OpenFile,
+  source: Uint8Array,
+  position: number | null,
+): void {
+  const start = beginWrite(head, operation, file, position);
+  writeContent(head, operation, file.inode, start, source);
+  if (position === null) file.position = start + source.length;
+  if (file.synchronous) head.store.commitSync();
+}
+
+/** As `writeFile`; `source` must not change until the promise settles. The file's own position moves at once. */
+export async function writeFileInBackground(
+  head: Head,
+  operation: Operation,
+  file: OpenFile,
+  source: Uint8Array,
+  position: number | null,
+): Promise<void> {
+  const start = beginWrite(head, operation, file, position);
+  if (position === null) file.position = start + source.length;
+  await writeContentInBackground(head, operation, file.inode, start, source);
+  if (file.synchronous) await head.store.commit();
+}
+
+/** Descriptors: small numbers, the lowest free one first. */
+export class DescriptorTable {
+  readonly #files: (OpenFile | null)[] = [];
+  #lowestFree = 0;
+  #openCount = 0;
+
+  get openCount(): number {
+    return this.#openCount;
+  }
+
+  add(file: OpenFile): number {
+    let index = this.#lowestFree;
+    while (index < this.#files.length && this.#files[index] !== null) index++;
+    this.#files[index] = file;
+    this.#lowestFree = index + 1;
+    this.#openCount++;
+    return index + FIRST_DESCRIPTOR;
+  }
+
+  get(descriptor: number, syscall: string): OpenFile {
+    return this.#files[descriptor - FIRST_DESCRIPTOR] ?? new Operation(syscall).fail('EBADF');
+  }
+
+  remove(descriptor: number, syscall: string): OpenFile {
+    const file = this.get(descriptor, syscall);
+    const index = descriptor - FIRST_DESCRIPTOR;
+    this.#files[index] = null;
+    this.#lowestFree = Math.min(this.#lowestFree, index);
+    this.#openCount--;
+    return file;
+  }
+
+  /** Closes all files. For the end of the volume. */
+  closeAll(head: Head): void {
+    for (const file of this.#files) if (file !== null) closeFile(head, file);
+    this.#files.length = 0;
+    this.#lowestFree = 0;
+    this.#openCount = 0;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Operations on whole directory trees, made of those on single names: recursive making, removal and copying.
+ *
+ * They are not atomic (each step is) unless the caller puts them into a transaction. None recurses, so depth is bounded by memory only.
+ */
+import { listNames, makeDirectory, removeDirectory } from './directory-operations.ts';
+import { FsError, Operation } from './fs-errors.ts';
+import type { Head } from './head.ts';
+import { ENTRY_DIRECTORY } from './inode-mode.ts';
+import { unlink } from './links.ts';
+
+/** Names that are listed at once while a directory is emptied. */
+const PAGE_NAMES = 1024;
+
+/** Makes `path` and the directories above it that are missing. Returns the first one made; undefined when all were there. */
+export function makeDirectories(head: Head, operation: Operation, path: string, mode: number): string | undefined {
+  head.beginChange(operation);
+  const found = head.walker.find(operation, path, true);
+  if (found !== null) {
+    if (!found.isDirectory) operation.fail('EEXIST');
+    return undefined;
+  }
+  let first: string | undefined;
+  let end = 0;
+  while (end < path.length) {
+    let start = end;
+    while (path[start] === '/') start++;
+    if (start === path.length) break;
+    end = path.indexOf('/', start);
+    if (end < 0) end = path.length;
+    const part = path.slice(start, end);
+    const prefix = path.slice(0, end);
+    if (part === '.' || part === '..') continue;
+    const existing = head.walker.find(operation, prefix, true);
+    if (existing === null) {
+      makeDirectory(head, operation, prefix, mode);
+      first ??= prefix;
+    } else if (!existing.isDirectory) {
+      operation.fail(end === path.length ? 'EEXIST' : 'ENOTDIR');
+    }
+  }
+  return first;
+}
+
+/** Joins a directory's path and a name. */
+export function joinPath(directory: string, name: string): string {
+  return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
+}
+
+/** Removes the directory `path` and all below it. */
+export function removeTree(head: Head, path: string): void {
+  // Directories to remove, those below after those above; the last one is being emptied.
+  const stack = [path];
+  for (;;) {
+    const directory = stack[stack.length - 1];
+    if (directory === undefined) return;
+    const operation = new Operation('rm', directory);
+    head.begin();
+    const inode = head.walker.resolve(operation, directory, false);
+    if (!inode.isDirectory) operation.fail('ENOTDIR');
+    const names = listNames(head, inode, null, PAGE_NAMES);
+    if (names.length === 0) {
+      removeDirectory(head, operation, directory);
+      stack.pop();
+      continue;
+    }
+    for (const { name, type } of names) {
+      const child = joinPath(directory, name);
+      if (type === ENTRY_DIRECTORY) stack.push(child);
+      else unlink(head, new Operation('rm', child), child);
+    }
+  }
+}
+
+/** As `fs.rm`. */
+export function remove(head: Head, path: string, options: { recursive: boolean; force: boolean }): void {
+  const operation = new Operation('rm', path);
+  head.beginChange(operation);
+  try {
+    const inode = head.walker.resolve(operation, path, false);
+    if (!inode.isDirectory) unlink(head, operation, path);
+    else if (!options.recursive) throw directoryError(path);
+    else removeTree(head, path);
+  } catch (error) {
+    if (!(options.force && error instanceof FsError && error.code === 'ENOENT')) throw error;
+  }
+}
+
+/** Node's own error for `rm` of a directory without `recursive`, with the POSIX code in its place. */
+function directoryError(path: string): FsError {
+  return new FsError('EISDIR', new Operation('rm', path));
+}
