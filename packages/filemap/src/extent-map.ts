@@ -42,6 +42,8 @@ export interface Room {
   readonly nodes: number;
 }
 
+export const NO_ROOM: Room = { blocks: 0, nodes: 0 };
+
 /** Blocks to hold for a room that is needed later: a node counts twice, as in `AllocLog.ensure`. */
 export function heldBlocksFor(room: Room): number {
   return room.blocks + 2 * room.nodes;
@@ -89,8 +91,8 @@ export class ExtentMap {
     const put = this.#tree.putRoom(FILE_KEY_BYTES, maxValueBytes(this.blockSize));
     const newLeaves = this.growth(blockCount);
     const newNodes = this.growth(newLeaves);
-    // The pieces that stay to the left and to the right, and the first of the new ones, may each need a full put.
-    return { blocks: newLeaves + 3 * put.blocks, nodes: newNodes + 3 * put.nodes };
+    // All entries of the change are neighbours: what grows is counted, and its two ends may be in leaves that have to be copied and split.
+    return { blocks: newLeaves + 2 * put.blocks, nodes: newNodes + 2 * put.nodes };
   }
 
   /** Leaves that are added at most when a region that is being changed anyway gets an entry for each of `blockCount` more blocks. */

@@ -56,7 +56,7 @@ export class FileMap {
   }
 
   /**
-   * Writes all of `source` at `position`. Up to 4 MiB are one operation; a longer write is a sequence of such, cut at multiples of 4 MiB.
+   * Writes all of `source` at `position`. Up to 1 MiB is one operation; a longer write is a sequence of such, cut at multiples of 1 MiB.
    * Throws a `NoSpaceError` and other errors of the log with nothing of the operation done, and an `OutwriteError` of code EFBIG beyond 4 PiB.
    */
   write(position: number, source: Uint8Array): void {

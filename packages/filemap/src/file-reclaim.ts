@@ -8,7 +8,7 @@
 import { NoSpaceError } from '@outwrite/blockdev';
 import { encodeReclaim, type ReclaimRange } from './extent-format.ts';
 import { extentEnd, replaceRegion } from './extent-list.ts';
-import type { ReclaimableExtents } from './extent-map.ts';
+import { NO_ROOM, type ReclaimableExtents } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
 import { KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
 
@@ -66,7 +66,8 @@ function reclaimStep(state: FileState, range: ReclaimRange): void {
   const value = state.context.valueRoom();
   for (;;) {
     const found = findReclaimable(state, range);
-    if (!log.ensure(room.blocks + value.blocks, room.nodes + value.nodes, true)) continue;
+    const last = found.more ? NO_ROOM : value;
+    if (!log.ensure(room.blocks + last.blocks, room.nodes + last.nodes, true)) continue;
     prepareFrees(state, found);
     log.transact(() => {
       giveUp(state, range, found);
@@ -91,7 +92,9 @@ export function removeStep(state: FileState, range: ReclaimRange): boolean {
   const value = state.context.valueRoom();
   for (;;) {
     const found = findReclaimable(state, range);
-    if (!log.ensure(room.blocks + 2 * value.blocks, room.nodes + 2 * value.nodes, true)) continue;
+    const last = found.more ? NO_ROOM : value;
+    // The two keys of the last step are neighbours of the extents, and of each other.
+    if (!log.ensure(room.blocks + last.blocks, room.nodes + last.nodes, true)) continue;
     prepareFrees(state, found);
     log.transact(() => {
       giveUp(state, range, found);

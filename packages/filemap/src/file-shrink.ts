@@ -6,7 +6,7 @@
  */
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import type { ReclaimRange } from './extent-format.ts';
-import { heldBlocksFor } from './extent-map.ts';
+import { heldBlocksFor, NO_ROOM } from './extent-map.ts';
 import { loadPage } from './file-read.ts';
 import {
   findReclaimable,
@@ -124,13 +124,11 @@ function outgrowInline(state: FileState, sizeBytes: number): boolean {
  */
 function unmapRange(state: FileState, range: ReclaimRange, parts: readonly BlockPart[], sizeBytes: number): boolean {
   const { log, cache, extents } = state.context;
-  const isEmpty = range.fromIndex >= range.toIndex;
-  const pagesToDirty = parts.length;
-  const heldBlocks = pagesToDirty * (1 + heldBlocksFor(extents.regionRoom(1)));
-  const room = extents.regionRoom(1);
-  const value = state.context.valueRoom();
-  if (!log.ensure(heldBlocks + room.blocks + value.blocks, room.nodes + value.nodes, true)) return false;
-  const found = isEmpty ? null : findReclaimable(state, range);
+  const found = range.fromIndex < range.toIndex ? findReclaimable(state, range) : null;
+  // The pages stand beside what is unmapped, so all of it is one region of the tree.
+  const heldBlocks = parts.length === 0 ? 0 : parts.length + heldBlocksFor(extents.regionRoom(parts.length));
+  const room = found === null ? NO_ROOM : found.more ? state.context.valueRoom() : extents.regionRoom(1);
+  if (!log.ensure(heldBlocks + room.blocks, room.nodes, true)) return false;
   const pinned: Frame[] = [];
   const zeroed: BlockPart[] = [];
   try {

@@ -2,21 +2,21 @@
  * Writing: small contents as objects, pieces of blocks and short runs through pages, long runs of whole blocks straight from the caller's
  * memory to the device.
  *
- * Each piece of at most 4 MiB is one operation in two halves: the first finds out where the content is, reads the pages of which only a part
+ * Each piece of at most 1 MiB is one operation in two halves: the first finds out where the content is, reads the pages of which only a part
  * changes (verified), and makes sure of the room that the change and its staging need; the second changes and cannot fail, but for the
  * device under a direct write, which comes before everything else and is taken back.
  */
 import { assert, NIL_BLOCK, NoSpaceError, xxh32 } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import type { Extent } from './extent-format.ts';
-import { heldBlocksFor } from './extent-map.ts';
+import { heldBlocksFor, NO_ROOM } from './extent-map.ts';
 import { loadPage } from './file-read.ts';
 import { finishReclaim } from './file-reclaim.ts';
 import { checkBytes, checkRange, type FileState } from './file-state.ts';
 import { allocate, install } from './map-region.ts';
 
 /** A longer write is a sequence of writes of this length, cut at multiples of it: what one operation reserves at most. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 /** Whole blocks from this many bytes on go straight from the caller's memory to the device. */
 export const DIRECT_WRITE_BYTES: number = 64 * 1024;
@@ -115,8 +115,6 @@ export function writePiece(
     return;
   }
 }
-
-const NO_ROOM = { blocks: 0, nodes: 0 };
 
 /** Changes the content of an inline file that stays one. Returns false if the first half has to begin again. */
 function writeInline(state: FileState, position: number, source: Uint8Array): boolean {
