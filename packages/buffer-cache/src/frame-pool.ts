@@ -120,7 +120,7 @@ export class FramePool {
 
   pin(frame: Frame): void {
     const table = this.table;
-    assert(table.content[frame] !== FREE, 'a free frame is not pinned');
+    assert(table.content[frame] > FREE, 'only a frame in use is pinned');
     if (table.pins[frame]++ === 0) this.pinnedFrameCount++;
   }
 

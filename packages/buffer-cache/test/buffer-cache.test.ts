@@ -275,6 +275,7 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     const { cache, checksums } = open();
     const frame = cache.read(7, checksums[7], 'leaf');
     expect(() => cache.unpin(frame)).toThrow(AssertionError);
+    expect(() => cache.pin(NO_FRAME)).toThrow(AssertionError);
     expect(() => cache.endWrite(frame, 1)).toThrow(AssertionError);
     expect(() => cache.markDirty(frame, 0)).toThrow(AssertionError);
     expect(() => cache.redirect(frame, 7)).toThrow(AssertionError);

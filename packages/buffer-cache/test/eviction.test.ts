@@ -84,6 +84,19 @@ describe('eviction', () => {
     cache.checkInvariants();
   });
 
+  test('what comes back soon after it was evicted is kept, even if it is never used twice in a short time', () => {
+    const cache = open(20_000);
+    const next = generator();
+    work(cache, next, 900, 20_000);
+    // A loop of blocks longer than probation: only the memory of evictions can tell it from a scan.
+    const loop = 300;
+    for (let i = 0; i < loop * 6; i++) cache.read(10_000 + (i % loop), emptyBlock, 'leaf');
+    const before = cache.stats.misses;
+    for (let i = 0; i < loop; i++) cache.read(10_000 + i, emptyBlock, 'leaf');
+    expect(cache.stats.misses - before).toBeLessThan(loop / 4);
+    cache.checkInvariants();
+  });
+
   test('a skewed load hits about as often as an LRU of the same size, or more', () => {
     const cache = open(20_000);
     const next = generator();
