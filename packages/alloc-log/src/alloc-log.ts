@@ -6,45 +6,35 @@
  * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
  * be there as a whole, or not at all, after a crash.
  */
-import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
-import { BufferCache, type Frame } from '@outwrite/buffer-cache';
+import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, OutwriteError } from '@outwrite/blockdev';
+import type { BufferCache, Frame } from '@outwrite/buffer-cache';
 import { nilPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
 import { Committer } from './committer.ts';
 import type { Stager } from './delta-flight.ts';
 import type { Extent } from './extent.ts';
-import { FreeMap } from './free-map.ts';
 import type { LogClient } from './log-client.ts';
-import { type LogBounds, LogCore } from './log-core.ts';
+import type { LogCore } from './log-core.ts';
 import type { ListedKind } from './log-record-format.ts';
-import { type LogStats, newCounters, type RecoveryReport } from './log-stats.ts';
+import type { LogStats, RecoveryReport } from './log-stats.ts';
+import { type LogTuning, makeCore, platformRandomBytes } from './log-tuning.ts';
 import { openWritable } from './opening.ts';
 import { loadFreeMap, recoverLog, recoveryReport, replay } from './recovery.ts';
+import { Room } from './room.ts';
 import { readSlots } from './slots.ts';
-import { availableBlocks, imageOverhead } from './space-accounting.ts';
+import { logStats } from './state-figures.ts';
 import {
   isBlockSize,
   LIFE_ID_BYTES,
   minimalBlockCount,
   SLOT_BYTES,
   SLOT_POSITIONS,
-  type Superblock,
   slotExtents,
   VOLUME_ID_BYTES,
 } from './superblock-format.ts';
-import { type LogView, WaitingList } from './waiting-list.ts';
+import type { LogView } from './waiting-list.ts';
 
 const DEFAULT_BLOCK_BYTES = 4096;
-const DEFAULT_CACHE_BYTES: number = 32 * 1024 * 1024;
-
-export interface LogTuning {
-  /** Budget of the buffer cache in bytes; 32 MiB by default. */
-  cacheBytes?: number;
-  /** Source of random ids; the platform's `crypto` by default. */
-  randomBytes?: (length: number) => Uint8Array;
-  /** Bounds for work that is done early; see `LogBounds`. The defaults serve; tests make them small. */
-  bounds?: Partial<LogBounds>;
-}
 
 export interface FormatOptions extends LogTuning {
   /** 512 to 16384, a power of two; 4096 by default. Fixed for the life of the volume. */
@@ -67,8 +57,7 @@ export class AllocLog {
   readonly recovery: RecoveryReport | null;
   readonly #core: LogCore;
   readonly #committer: Committer;
-  /** Dirty memory in blocks that the last commit for the sake of memory left: another one could not get rid of that either. */
-  #dirtyAfterRelief = 0;
+  readonly #room: Room;
 
   private constructor(core: LogCore, recovery: RecoveryReport | null) {
     this.#core = core;
@@ -78,6 +67,7 @@ export class AllocLog {
     this.readOnly = core.readOnly;
     this.recovery = recovery;
     this.#committer = new Committer(core);
+    this.#room = new Room(core, this.#committer);
   }
 
   /** Makes a volume of what the device holds, whatever that is. Throws a `RangeError` for impossible sizes, or what the device throws. */
@@ -227,52 +217,7 @@ export class AllocLog {
    * never commits, and while staging it is always true: room was set aside before (`hold`).
    */
   ensure(blocks: number, nodes: number, reclaiming: boolean): boolean {
-    const core = this.#core;
-    if (core.staging) return true;
-    core.check();
-    const needed = blocks + 2 * nodes;
-    const tight = availableBlocks(core, reclaiming, blocks) < needed;
-    if (!tight && !this.#memoryIsShort()) return true;
-    if (core.transactionDepth > 0) {
-      if (tight) throw this.#noSpace(blocks, needed, reclaiming);
-      return true;
-    }
-    if (!tight) {
-      this.#relieve();
-      return false;
-    }
-    this.#committer.commitSync();
-    for (let i = 0; i < 2 && availableBlocks(core, reclaiming, blocks) < needed; i++) this.#committer.checkpointSync();
-    if (availableBlocks(core, reclaiming, blocks) < needed) throw this.#noSpace(blocks, needed, reclaiming);
-    return false;
-  }
-
-  /** Memory in blocks that cannot be dropped before a commit or checkpoint. */
-  #dirtyBlocks(): number {
-    const core = this.#core;
-    return core.open.allocatedCount + core.heldCount + core.provisional.count;
-  }
-
-  #memoryIsShort(): boolean {
-    return this.#dirtyBlocks() - this.#dirtyAfterRelief > this.#core.bounds.dirtyBlocks;
-  }
-
-  #relieve(): void {
-    const core = this.#core;
-    if (core.provisional.count * 2 > core.bounds.dirtyBlocks) this.#committer.checkpointSync();
-    else this.#committer.commitSync();
-    this.#dirtyAfterRelief = this.#dirtyBlocks();
-  }
-
-  #noSpace(blocks: number, needed: number, reclaiming: boolean): NoSpaceError {
-    const core = this.#core;
-    const free = Math.max(0, availableBlocks(core, reclaiming, blocks)) * core.blockBytes;
-    const views = core.waiting.views.length;
-    const advice =
-      views > 0 ? `close the ${views} open views, which keep freed space, or delete something` : 'delete something';
-    return new NoSpaceError(
-      `the volume is full: ${needed * core.blockBytes} bytes are needed and ${free} of ${core.superblock.blockLimit * core.blockBytes} are free; ${advice}`,
-    );
+    return this.#room.ensure(blocks, nodes, reclaiming);
   }
 
   /** Sets aside blocks for what staging will need. Call `ensure` first. */
@@ -478,32 +423,7 @@ export class AllocLog {
   }
 
   stats(): LogStats {
-    const core = this.#core;
-    const { pages } = core.map;
-    const waitingBlocks = core.waiting.blockCount;
-    const retired = core.retired.length;
-    const spoken = Math.min(core.map.availableCount, core.heldCount + imageOverhead(core));
-    const views = core.waiting.views;
-    return {
-      ...core.counters,
-      bytesWritten: { ...core.counters.bytesWritten },
-      blockBytes: core.blockBytes,
-      openDelta: core.open.number,
-      durableDelta: core.durableDelta,
-      generation: core.superblock.generation,
-      logBlocks: core.logBlockCount,
-      provisionalNodes: core.provisional.count,
-      limitBlocks: pages.blockLimit,
-      usedBlocks: pages.usedCount - retired,
-      freeBlocks: core.map.availableCount - spoken,
-      waitingBlocks: waitingBlocks + retired,
-      reservedBlocks: pages.heldCount - waitingBlocks + spoken,
-      sizeBlocks: pages.sizeBlocks,
-      openViews: views.length,
-      oldestViewAgeMs: views.length === 0 ? 0 : Date.now() - Math.min(...views.map((view) => view.openedAt)),
-      latched: core.latched !== null,
-      recovery: this.recovery,
-    };
+    return logStats(this.#core, this.recovery);
   }
 
   /** Blocks that no client owns: superblock slots, the stored free map. They count as used. */
@@ -530,41 +450,4 @@ export class AllocLog {
 function ownedByHead(birth: number): boolean {
   const anchor = 0;
   return birth > anchor;
-}
-
-function makeCore(
-  device: BlockDevice,
-  tuning: LogTuning,
-  client: LogClient,
-  superblock: Superblock,
-  readOnly = false,
-): LogCore {
-  const { blockBytes, blockLimit } = superblock;
-  const budgetBytes = tuning.cacheBytes ?? DEFAULT_CACHE_BYTES;
-  const cacheBlocks = Math.floor(budgetBytes / blockBytes);
-  const map = new FreeMap(device, { blockBytes, blockLimit });
-  return new LogCore({
-    device,
-    cache: new BufferCache(device, { blockSize: blockBytes, budgetBytes }),
-    map,
-    waiting: new WaitingList(map.pages),
-    client,
-    bounds: {
-      logBlocks: 1024,
-      promises: 16384,
-      nodes: Math.max(64, Math.floor(cacheBlocks / 4)),
-      flushFirstBytes: 1024 * 1024,
-      zeroAheadBytes: 1024 * 1024,
-      dirtyBlocks: Math.max(64, Math.floor(cacheBlocks / 2)),
-      ...tuning.bounds,
-    },
-    counters: newCounters(),
-    superblock,
-    readOnly,
-  });
-}
-
-function platformRandomBytes(length: number): Uint8Array {
-  const platform = globalThis as unknown as { crypto: { getRandomValues(target: Uint8Array): Uint8Array } };
-  return platform.crypto.getRandomValues(new Uint8Array(length));
 }

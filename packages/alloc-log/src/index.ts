@@ -1,5 +1,5 @@
 /** `@outwrite/alloc-log`: space, the log of promises, deltas that are there whole or not at all, checkpoints, recovery. */
-export { AllocLog, type FormatOptions, type LogTuning, type OpenOptions } from './alloc-log.ts';
+export { AllocLog, type FormatOptions, type OpenOptions } from './alloc-log.ts';
 export { type BlockPointer, decodePointer, encodePointer, nilPointer, POINTER_BYTES } from './block-pointer.ts';
 export type { Stager } from './delta-flight.ts';
 export type { Extent } from './extent.ts';
@@ -8,6 +8,7 @@ export type { LogBounds } from './log-core.ts';
 export { type LogChain, type LoggedDelta, readLogChain } from './log-reader.ts';
 export type { AtPromise, DeltaRecords, ListedKind, ListedWrite } from './log-record-format.ts';
 export { BLOCK_KINDS, type BlockKind, type LogCounters, type LogStats, type RecoveryReport } from './log-stats.ts';
+export type { LogTuning } from './log-tuning.ts';
 export { isProvisional } from './provisional-numbers.ts';
 export { readSlots, type Slots } from './slots.ts';
 export { SpaceAudit, type SpaceFinding } from './space-audit.ts';
