@@ -6,6 +6,8 @@
  */
 import { assert, type CorruptionError } from '@outwrite/blockdev';
 import type { Tree, TreeStore } from '@outwrite/btree-cow';
+import type { Extent } from './extent-format.ts';
+import { checkFile, type FileCheckSink, verifyExtent } from './file-check.ts';
 import { FileMap } from './file-map.ts';
 import { removeStep } from './file-reclaim.ts';
 import { stageFile } from './file-staging.ts';
@@ -92,6 +94,19 @@ export class FileMaps {
     const done = removeStep(state, { fromIndex: 0, toIndex: BLOCK_INDEX_LIMIT });
     if (done && !this.#forget(state)) this.#closing.add(state);
     return { done };
+  }
+
+  /**
+   * Reports every extent that the tree has of a file, and whatever is wrong with its entries, see `file-check.ts`. Sees what was staged.
+   * Does not read the content.
+   */
+  check(fileId: number, sizeBytes: number, sink: FileCheckSink): void {
+    checkFile(this.#context, fileId, sizeBytes, sink);
+  }
+
+  /** Reads every block of an extent from the device, past the cache, and reports those that do not have their checksum. */
+  verifyExtent(fileId: number, extent: Extent, sink: Pick<FileCheckSink, 'problem'>): void {
+    verifyExtent(this.#context, fileId, extent, sink);
   }
 
   stats(): FileMapsStats {

@@ -49,25 +49,35 @@ function steps(blockSize: number): fc.Arbitrary<Step[]> {
 function run(harness: Harness, step: Step): void {
   switch (step.kind) {
     case 'write':
-      return harness.write(step.position, pattern(step.seed, step.lengthBytes));
+      harness.write(step.position, pattern(step.seed, step.lengthBytes));
+      break;
     case 'append':
-      return harness.write(harness.model.length, pattern(step.seed, Math.min(step.lengthBytes, SPAN_BYTES)));
+      harness.write(harness.model.length, pattern(step.seed, Math.min(step.lengthBytes, SPAN_BYTES)));
+      break;
     case 'read':
-      return harness.expectPart(step.position, step.lengthBytes);
+      harness.expectPart(step.position, step.lengthBytes);
+      break;
     case 'truncate':
-      return harness.truncate(step.sizeBytes);
+      harness.truncate(step.sizeBytes);
+      break;
     case 'punchHole':
-      return harness.punchHole(step.position, step.lengthBytes);
+      harness.punchHole(step.position, step.lengthBytes);
+      break;
     case 'holes':
-      return harness.expectHoles();
+      harness.expectHoles();
+      break;
     case 'commit':
-      return harness.commit();
+      harness.commit();
+      break;
     case 'checkpoint':
-      return harness.checkpoint();
+      harness.checkpoint();
+      break;
     case 'reopen':
-      return harness.reopen();
+      harness.reopen();
+      break;
     case 'crash':
-      return harness.crash();
+      harness.crash();
+      break;
     case 'closeAndOpen':
       harness.file.close();
       harness.file = harness.maps.open(harness.fileId, harness.model.length);

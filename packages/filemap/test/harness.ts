@@ -3,7 +3,7 @@
  *
  * The harness is the owner of the file: it keeps the size, as a volume does in the inode, together with what was committed.
  */
-import { MemoryDevice } from '@outwrite/blockdev';
+import { type BlockDevice, MemoryDevice } from '@outwrite/blockdev';
 import { type Tree, TreeStore } from '@outwrite/btree-cow';
 import { expect } from 'vitest';
 import { type FileMap, FileMaps, type FileMapsOptions } from '../src/index.ts';
@@ -14,6 +14,8 @@ export interface HarnessOptions {
   cacheBytes?: number;
   bounds?: object;
   report?: FileMapsOptions['report'];
+  /** A device in memory by default, which `reopen` and `crash` need. */
+  device?: BlockDevice;
 }
 
 const FILE_ID = 7;
@@ -39,7 +41,7 @@ export function expectBytes(actual: Uint8Array, expected: Uint8Array): void {
 
 export class Harness {
   readonly options: HarnessOptions;
-  device: MemoryDevice;
+  device: BlockDevice;
   store: TreeStore;
   tree: Tree;
   maps: FileMaps;
@@ -50,7 +52,7 @@ export class Harness {
 
   constructor(options: HarnessOptions = {}) {
     this.options = options;
-    this.device = new MemoryDevice({ maxSizeBytes: options.maxBytes ?? 1 << 28 });
+    this.device = options.device ?? new MemoryDevice({ maxSizeBytes: options.maxBytes ?? 1 << 28 });
     this.store = TreeStore.format(this.device, {
       ...this.#tuning(),
       ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
@@ -133,13 +135,18 @@ export class Harness {
   reopen(): void {
     this.file.close();
     this.store.closeSync();
-    this.#openImage(this.device.snapshot());
+    this.#openImage(this.#image());
   }
 
   /** Loses everything since the last commit, as a crash would. */
   crash(): void {
     this.model = this.committed.slice();
-    this.#openImage(this.device.snapshot());
+    this.#openImage(this.#image());
+  }
+
+  #image(): Uint8Array {
+    if (!(this.device instanceof MemoryDevice)) throw new TypeError('only a device in memory is opened again');
+    return this.device.snapshot();
   }
 
   #openImage(image: Uint8Array): void {
