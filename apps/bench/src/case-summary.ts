@@ -16,8 +16,7 @@ export interface EngineSummary {
   readonly toLimit: number | null;
   /** Medians over the rounds, microseconds; null where single operations were not timed. */
   readonly latency: { readonly p50: number; readonly p99: number; readonly p999: number } | null;
-  /** Bytes that the process, or the device, wrote for each byte changed; null where nothing was changed or counted. */
-  readonly processAmplification: number | null;
+  /** Bytes written to the device for each byte changed; null where nothing was changed or counted. */
   readonly deviceAmplification: number | null;
   readonly flushesPerOperation: number | null;
   readonly fileBytes: number | null;
@@ -88,7 +87,6 @@ export function summarizeCase(results: Results, caseName: string): CaseSummary {
             p999: median(figures.map((figure) => figure.latency!.p999)),
           }
         : null,
-      processAmplification: medianOf(figures, (f) => quotient(f.processWriteBytes, f.changedBytes)),
       deviceAmplification: medianOf(figures, (f) => quotient(f.deviceWriteBytes, f.changedBytes)),
       flushesPerOperation: medianOf(figures, (f) =>
         f.changedBytes === 0 ? null : quotient(f.flushCount, f.operationCount),

@@ -16,7 +16,8 @@ const JOB_LIMIT_MILLIS = 30 * 60 * 1000;
 export interface ChildOptions {
   /** Options of Node for the child; those of this process by default. */
   readonly execArgv?: readonly string[];
-  readonly signal?: AbortSignal;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs one job in a process of its own. Resolves with an `error` result when the child fails, whatever way it does. */
@@ -27,7 +28,7 @@ export function runInChild(job: Job, options: ChildOptions = {}): Promise<JobRes
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       timeout: JOB_LIMIT_MILLIS,
       killSignal: 'SIGKILL',
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      env: { ...process.env, ...options.env },
     });
     let result: JobResult | null = null;
     let errorOutput = '';

@@ -3,11 +3,13 @@
  *
  * The messages between the parent and the child are here, so that both sides agree.
  */
-import { Measurements } from './measure/measurements.ts';
+
+import type { EngineDescription } from './engine.ts';
 import { ENGINES, engineNamed } from './engines/registry.ts';
+import { memoryFolder } from './machine.ts';
+import { Measurements } from './measure/measurements.ts';
 import type { EngineReport, Figure } from './results.ts';
 import { type ScaleName, scaleOf } from './scale.ts';
-import { memoryFolder } from './machine.ts';
 import type { WorkloadContext } from './workload.ts';
 import { workloadNamed } from './workloads/registry.ts';
 
@@ -30,9 +32,9 @@ export type JobResult =
   | { readonly kind: 'error'; readonly message: string };
 
 /** Loads every engine and says of each that it works, or why not. */
-async function probe(): Promise<EngineReport[]> {
+export async function probe(engines: readonly EngineDescription[]): Promise<EngineReport[]> {
   const reports: EngineReport[] = [];
-  for (const description of ENGINES) {
+  for (const description of engines) {
     const { id, title, role, volatile } = description;
     let version: string | null = null;
     let problem: string | null = null;
@@ -63,7 +65,7 @@ async function contextOf(job: WorkJob, checkResults: boolean): Promise<WorkloadC
 
 /** Does a job; rejects with what went wrong. A `crash` job returns with everything open: the caller kills the process. */
 export async function doJob(job: Job): Promise<JobResult> {
-  if (job.kind === 'probe') return { kind: 'engines', engines: await probe() };
+  if (job.kind === 'probe') return { kind: 'engines', engines: await probe(ENGINES) };
   const workload = workloadNamed(job.workload);
   const context = await contextOf(job, job.kind === 'measure' && job.checkResults);
   switch (job.kind) {

@@ -4,7 +4,15 @@
 import Table from 'cli-table3';
 import type { CaseSummary, EngineSummary } from './case-summary.ts';
 import { summarizeCase } from './case-summary.ts';
-import { formatBytes, formatMicros, formatNumber, formatRatio, formatSeconds, formatSpread, formatValue } from './number-format.ts';
+import {
+  formatBytes,
+  formatMicros,
+  formatNumber,
+  formatRatio,
+  formatSeconds,
+  formatSpread,
+  formatValue,
+} from './number-format.ts';
 import { caseNames, type Results } from './results.ts';
 import { WORKLOADS } from './workloads/registry.ts';
 
@@ -49,7 +57,20 @@ export function caseTitle(caseName: string): string {
   return `${workload.title}: ${caseName.slice(workload.name.length + 1)}`;
 }
 
-const HEAD = ['engine', 'median', 'spread', 'best peer', 'raw limit', 'p50', 'p99', 'p99.9', 'written/changed', 'device/changed', 'flushes/op', 'size', 'memory'];
+const HEAD = [
+  'engine',
+  'median',
+  'spread',
+  'best peer',
+  'raw limit',
+  'p50',
+  'p99',
+  'p99.9',
+  'written/changed',
+  'flushes/op',
+  'size',
+  'memory',
+];
 
 function row(summary: EngineSummary, unit: CaseSummary['unit']): string[] {
   const { engine, series, latency } = summary;
@@ -62,7 +83,6 @@ function row(summary: EngineSummary, unit: CaseSummary['unit']): string[] {
     latency === null ? '-' : formatMicros(latency.p50),
     latency === null ? '-' : formatMicros(latency.p99),
     latency === null ? '-' : formatMicros(latency.p999),
-    summary.processAmplification === null ? '-' : formatNumber(summary.processAmplification),
     summary.deviceAmplification === null ? '-' : formatNumber(summary.deviceAmplification),
     summary.flushesPerOperation === null ? '-' : formatNumber(summary.flushesPerOperation),
     formatBytes(summary.fileBytes),

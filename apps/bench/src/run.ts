@@ -29,7 +29,13 @@ export interface RunOptions {
   readonly folder?: string;
   readonly child?: ChildOptions;
   /** Told before each measurement. */
-  readonly progress?: (step: { round: number; workload: string; engineId: string; done: number; total: number }) => void;
+  readonly progress?: (step: {
+    round: number;
+    workload: string;
+    engineId: string;
+    done: number;
+    total: number;
+  }) => void;
 }
 
 /** The engines of this machine, with the reason for each that does not work. */
@@ -102,7 +108,12 @@ class Run {
       if (workload.crash !== undefined) await this.#work({ kind: 'crash', ...this.#job(workload, engine, folder) });
       // What came before must not be written out on the time of what is measured.
       if (workload.base !== undefined && engine.place === 'disk') writeOutFileSystem(folder);
-      const job = { kind: 'measure', round, checkResults: round === 1, ...this.#job(workload, engine, folder) } as const;
+      const job = {
+        kind: 'measure',
+        round,
+        checkResults: round === 1,
+        ...this.#job(workload, engine, folder),
+      } as const;
       const result = await runInChild(job, this.#options.child);
       if (result.kind === 'figures') this.figures.push(...result.figures);
       else this.#fail(workload.name, engine.id, round, result.kind === 'error' ? result.message : 'no figures');

@@ -58,21 +58,38 @@ export function takesPart(engine: EngineDescription, workload: Workload): boolea
   return engine.only === undefined || engine.only.test(workload.name);
 }
 
+/** All names that a pattern can be held against: those of the workloads and of their cases. */
+function namesOf(workload: Workload): string[] {
+  return [workload.name, ...workload.cases.map((workloadCase) => fullCaseName(workload, workloadCase))];
+}
+
 /**
- * A pattern as users type it: `*` stands for anything, and what has none matches as a part of a name. Case does not count.
+ * A pattern as users type it: the whole of one of `names` stands for that alone, `*` for anything, and what has none matches as a part of a
+ * name. Case does not count.
  */
-export function patternMatcher(pattern: string): (name: string) => boolean {
+export function patternMatcher(pattern: string, names: readonly string[] = []): (name: string) => boolean {
+  if (names.includes(pattern)) return (name) => name === pattern;
   const escaped = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   const source = pattern.includes('*') ? `^${escaped.join('.*')}$` : escaped.join('');
   const expression = new RegExp(source, 'i');
   return (name) => expression.test(name);
 }
 
+export interface Selection {
+  readonly workloads: readonly Workload[];
+  /** Whether the pattern asks for a case of theirs: of a workload whose own name matches, all. */
+  readonly wants: (caseName: string) => boolean;
+}
+
 /** The workloads that have a case, or a name, which fits the pattern. */
-export function matchingWorkloads(workloads: readonly Workload[], pattern: string): Workload[] {
-  const matches = patternMatcher(pattern);
-  return workloads.filter(
-    (workload) =>
-      matches(workload.name) || workload.cases.some((workloadCase) => matches(fullCaseName(workload, workloadCase))),
+export function select(workloads: readonly Workload[], pattern: string): Selection {
+  const matches = patternMatcher(pattern, workloads.flatMap(namesOf));
+  const selected = workloads.filter((workload) => namesOf(workload).some(matches));
+  const wanted = new Set(
+    selected.flatMap((workload) => {
+      const names = workload.cases.map((workloadCase) => fullCaseName(workload, workloadCase));
+      return matches(workload.name) ? names : names.filter(matches);
+    }),
   );
+  return { workloads: selected, wants: (caseName) => wanted.has(caseName) };
 }

@@ -2,10 +2,10 @@
  * `bench list`: the workloads with their cases, and the engines with what keeps them from running.
  */
 import type { Command } from 'commander';
+import { ENGINES } from '../engines/registry.ts';
 import { plainTable } from '../result-table.ts';
 import { probeEngines } from '../run.ts';
 import { takesPart } from '../workload.ts';
-import { ENGINES } from '../engines/registry.ts';
 import { WORKLOADS } from '../workloads/registry.ts';
 
 export function addListCommand(program: Command): void {

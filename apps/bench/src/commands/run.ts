@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { resultTables } from '../result-table.ts';
 import { writeResults } from '../results.ts';
 import { run } from '../run.ts';
-import { fullCaseName, matchingWorkloads, patternMatcher } from '../workload.ts';
+import { select } from '../workload.ts';
 import { WORKLOADS } from '../workloads/registry.ts';
 import { addRunOptions, type CommonRunOptions, endProgress, toRunOptions } from './run-options.ts';
 
@@ -20,17 +20,15 @@ export function addRunCommand(program: Command): void {
   );
   command.action(async (pattern: string | undefined, options: CommonRunOptions) => {
     const runOptions = toRunOptions(options);
-    const chosen = pattern === undefined ? WORKLOADS : matchingWorkloads(WORKLOADS, pattern);
-    const workloads =
-      pattern === undefined && runOptions.scale === 'quick' ? chosen.filter((workload) => workload.quick) : chosen;
+    const selection = select(WORKLOADS, pattern ?? '*');
+    const isQuick = pattern === undefined && runOptions.scale === 'quick';
+    const workloads = selection.workloads.filter((workload) => !isQuick || workload.quick);
     if (workloads.length === 0) {
       command.error(`error: no workload matches "${pattern}"; see "bench list"`, { exitCode: 2 });
     }
     const results = await run({ ...runOptions, workloads });
     endProgress();
-    const nameMatches = patternMatcher(pattern ?? '*');
-    const hasCase = workloads.some((w) => w.cases.some((c) => nameMatches(fullCaseName(w, c))));
-    console.log(resultTables(results, hasCase ? nameMatches : () => true));
+    console.log(resultTables(results, selection.wants));
     if (options.json !== undefined) writeResults(options.json, results);
     if (results.failures.length > 0) process.exitCode = 1;
   });

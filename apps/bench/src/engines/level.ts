@@ -4,7 +4,6 @@
  * Choices: views as keys and values; chained batches, which copy each entry at once; synchronous look-ups; scans by `nextv`, a thousand
  * entries a call. Its compaction runs on a thread of its own and may outlast a workload.
  */
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { ClassicLevel } from 'classic-level';
 import type {
@@ -15,6 +14,7 @@ import type {
   KeyValueChanges,
   KeyValueSession,
 } from '../engine.ts';
+import { packageVersion } from './package-version.ts';
 
 type LevelModule = typeof import('classic-level');
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
@@ -102,9 +102,8 @@ class LevelKeyValue implements KeyValueSession {
 
 export async function loadLevel(): Promise<Engine> {
   const level = await import('classic-level');
-  const { version } = createRequire(import.meta.url)('classic-level/package.json') as { version: string };
   return {
-    version,
+    version: packageVersion('classic-level'),
     openAppend: async (folder, options) =>
       new LevelAppend(await openDatabase(level, folder, DEFAULT_CACHE_BYTES), options),
     openKeyValue: async (folder, options) => new LevelKeyValue(await openDatabase(level, folder, options.cacheBytes)),

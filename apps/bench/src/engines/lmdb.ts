@@ -5,7 +5,6 @@
  * for waiting callers here (on, a commit needs a second wait for `flushed`); batches in `transactionSync`, the fastest way to make many
  * changes and one commit; asynchronous appends by `put`, which the package commits in groups on a thread of its own.
  */
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import type {
@@ -17,6 +16,7 @@ import type {
   KeyValueChanges,
   KeyValueSession,
 } from '../engine.ts';
+import { packageVersion } from './package-version.ts';
 import { decodeStoredFile, encodeStoredFile, storedFileSize } from './stored-file.ts';
 
 type LmdbModule = typeof import('lmdb');
@@ -85,9 +85,7 @@ class LmdbKeyValue implements KeyValueSession {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#reusesMemory
-      ? this.#database.getBinaryFast(key as Buffer)
-      : this.#database.get(key as Buffer);
+    return this.#reusesMemory ? this.#database.getBinaryFast(key as Buffer) : this.#database.get(key as Buffer);
   }
 
   scan(visit: EntryVisitor): number {
@@ -165,9 +163,8 @@ class LmdbFiles implements FilesSession {
 }
 
 function engineOf(lmdb: LmdbModule, reusesMemory: boolean): Engine {
-  const { version } = createRequire(import.meta.url)('lmdb/package.json') as { version: string };
   return {
-    version,
+    version: packageVersion('lmdb'),
     openAppend: (folder, options) => new LmdbAppend(openDatabase(lmdb, folder), options),
     openKeyValue: (folder) => new LmdbKeyValue(openDatabase(lmdb, folder), reusesMemory),
     openFiles: (folder) => new LmdbFiles(openDatabase(lmdb, folder)),

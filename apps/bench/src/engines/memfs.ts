@@ -1,16 +1,15 @@
 /**
  * `memfs`: a file system in the memory of the process, the usual stand-in for `node:fs` in tests. Nothing in it is durable.
  */
-import { createRequire } from 'node:module';
 import type { Engine } from '../engine.ts';
-import { FsFiles, FsLargeFile, type FsDescriptors, type FsShape } from './fs-shape.ts';
+import { type FsDescriptors, FsFiles, FsLargeFile, type FsShape } from './fs-shape.ts';
+import { packageVersion } from './package-version.ts';
 
 export async function loadMemfs(): Promise<Engine> {
   const memfs = await import('memfs');
-  const { version } = createRequire(import.meta.url)('memfs/package.json') as { version: string };
   const fresh = () => memfs.createFsFromVolume(new memfs.Volume());
   return {
-    version,
+    version: packageVersion('memfs'),
     openFiles: () =>
       new FsFiles(fresh() as unknown as FsShape, {
         root: '',

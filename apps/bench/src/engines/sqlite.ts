@@ -17,6 +17,7 @@ import type {
   KeyValueOptions,
   KeyValueSession,
 } from '../engine.ts';
+import { packageVersion } from './package-version.ts';
 
 /** The part of better-sqlite3 that is used here; the package brings no declarations. */
 interface Statement {
@@ -39,8 +40,8 @@ type DatabaseConstructor = new (path: string) => Database;
 
 const KIB = 1024;
 
-function openDatabase(constructor: DatabaseConstructor, folder: string, cacheBytes: number): Database {
-  const database = new constructor(join(folder, 'data.sqlite'));
+function openDatabase(databaseClass: DatabaseConstructor, folder: string, cacheBytes: number): Database {
+  const database = new databaseClass(join(folder, 'data.sqlite'));
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL');
   database.pragma(`cache_size = ${-Math.floor(cacheBytes / KIB)}`);
@@ -284,17 +285,15 @@ class SqliteFiles implements FilesSession {
 const APPEND_CACHE_BYTES = 32 * KIB * KIB;
 
 function engineOf(column: KeyColumn): Engine {
-  const require = createRequire(import.meta.url);
-  const constructor = require('better-sqlite3') as DatabaseConstructor;
-  const { version } = require('better-sqlite3/package.json') as { version: string };
+  const databaseClass = createRequire(import.meta.url)('better-sqlite3') as DatabaseConstructor;
   // The binary is loaded with the first database only: a missing one shows here, not in the first workload.
-  new constructor(':memory:').close();
+  new databaseClass(':memory:').close();
   return {
-    version,
-    openAppend: (folder, options) => new SqliteAppend(openDatabase(constructor, folder, APPEND_CACHE_BYTES), options),
+    version: packageVersion('better-sqlite3'),
+    openAppend: (folder, options) => new SqliteAppend(openDatabase(databaseClass, folder, APPEND_CACHE_BYTES), options),
     openKeyValue: (folder, options: KeyValueOptions) =>
-      new SqliteKeyValue(openDatabase(constructor, folder, options.cacheBytes), column),
-    openFiles: (folder, options) => new SqliteFiles(openDatabase(constructor, folder, options.cacheBytes)),
+      new SqliteKeyValue(openDatabase(databaseClass, folder, options.cacheBytes), column),
+    openFiles: (folder, options) => new SqliteFiles(openDatabase(databaseClass, folder, options.cacheBytes)),
   };
 }
 

@@ -6,7 +6,7 @@ import { formatBytes, formatNumber } from '../number-format.ts';
 import { type Figure, figuresByEngine, type Results } from '../results.ts';
 import { scaleOf } from '../scale.ts';
 import { median } from '../statistics.ts';
-import { matchingWorkloads, type Workload } from '../workload.ts';
+import { fullCaseName, type Workload } from '../workload.ts';
 import type { Goal } from './goal-table.ts';
 import { installScripts, minifiedBytes } from './install-size.ts';
 
@@ -37,8 +37,7 @@ export function casesOf(goal: Goal): readonly string[] {
 
 export function workloadsFor(goals: readonly Goal[], workloads: readonly Workload[]): Workload[] {
   const names = new Set(goals.flatMap(casesOf));
-  const needed = new Set([...names].flatMap((name) => matchingWorkloads(workloads, `${name}*`)));
-  return workloads.filter((workload) => needed.has(workload));
+  return workloads.filter((workload) => workload.cases.some((part) => names.has(fullCaseName(workload, part))));
 }
 
 function figuresOf(results: Results, caseName: string, engineId: string): readonly Figure[] {
@@ -86,7 +85,13 @@ function checkValue(goal: Goal & { kind: 'value' }, results: Results): GoalResul
   const figures = figuresOf(results, caseName, subject);
   if (figures.length === 0) return notMeasured(goal, caseName, subject);
   const value = median(figures.map((figure) => figure.value));
-  return { goal, caseName, subject, measured: `${formatNumber(value)} ${figures[0]!.unit}`, isMet: value <= goal.atMost };
+  return {
+    goal,
+    caseName,
+    subject,
+    measured: `${formatNumber(value)} ${figures[0]!.unit}`,
+    isMet: value <= goal.atMost,
+  };
 }
 
 function checkMemory(goal: Goal & { kind: 'memory' }, results: Results): GoalResult {

@@ -27,7 +27,12 @@ export type Goal = GoalBase &
         readonly against: readonly string[];
         readonly atLeast: number;
       }
-    | { readonly kind: 'flat'; readonly caseNames: readonly string[]; readonly subject: string; readonly atLeast: number }
+    | {
+        readonly kind: 'flat';
+        readonly caseNames: readonly string[];
+        readonly subject: string;
+        readonly atLeast: number;
+      }
     | { readonly kind: 'value'; readonly caseName: string; readonly subject: string; readonly atMost: number }
     | {
         readonly kind: 'fact';
@@ -52,7 +57,13 @@ const STORE = 'outwrite-store';
 const SQLITE = ['sqlite', 'sqlite-integer'] as const;
 const LMDB_AND_SQLITE = ['lmdb', ...SQLITE] as const;
 
-function ratio(row: string, caseName: string, subject: string, against: string | readonly string[], atLeast: number): Goal {
+function ratio(
+  row: string,
+  caseName: string,
+  subject: string,
+  against: string | readonly string[],
+  atLeast: number,
+): Goal {
   const list = typeof against === 'string' ? [against] : against;
   const who = list.length > 2 ? `the best of ${list.join(', ')}` : list.join(' and ');
   return { kind: 'ratio', row, demand: `${atLeast} times ${who}`, caseName, subject, against: list, atLeast };

@@ -1,9 +1,10 @@
 /**
  * What the kernel counted as written: by this process, and by the device under a folder.
  *
- * The count of the process (`/proc/self/io`) covers all its threads but not what the file system writes on its own account (journal,
- * metadata), and a page that is changed again before it is written counts once. The count of the device (`/proc/diskstats`) has all of that
- * but also what other processes write, so it is worth something only on a quiet machine. Both are absent where there is no such file.
+ * The count of the device (`/proc/diskstats`) has all that reaches it, the file system's journal included, but also what other processes
+ * write: it is worth something on a quiet machine only. The count of the process (`/proc/self/io`) is kept beside it as a second opinion and
+ * not shown: it leaves out the journal, counts a page that is changed twice before it is written once, and on file systems with large
+ * folios counts all of a folio of which one page was changed (seen: 32 times the bytes). Both are absent where there is no such file.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 

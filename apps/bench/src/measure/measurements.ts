@@ -83,7 +83,7 @@ export class Measurements {
         engineId: this.#engineId,
         round: this.#round,
         unit: workloadCase.unit,
-        value: valueOf(workloadCase.unit, seconds, outcome),
+        value: valueInUnit(workloadCase.unit, seconds, outcome),
         operationCount: outcome.operationCount,
         seconds,
         latency: latencies.summary(),
@@ -111,7 +111,7 @@ export class Measurements {
   }
 }
 
-function valueOf(unit: Unit, seconds: number, outcome: Outcome): number {
+function valueInUnit(unit: Unit, seconds: number, outcome: Outcome): number {
   switch (unit) {
     case 'ops/s':
       return outcome.operationCount / seconds;

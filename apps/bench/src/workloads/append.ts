@@ -27,7 +27,13 @@ function stamp(block: Buffer, index: number): void {
   block.writeUInt32LE(index, 0);
 }
 
-function appendSync(session: AppendSession, blocks: readonly Buffer[], from: number, to: number, timer?: CaseTimer): void {
+function appendSync(
+  session: AppendSession,
+  blocks: readonly Buffer[],
+  from: number,
+  to: number,
+  timer?: CaseTimer,
+): void {
   for (let index = from; index < to; index++) {
     for (let task = 0; task < blocks.length; task++) stamp(blocks[task]!, index);
     const startMillis = performance.now();
@@ -108,8 +114,20 @@ interface AppendPlan {
 }
 
 const PLANS: readonly AppendPlan[] = [
-  { name: 'append-1-sync', title: '1 task, synchronous', taskCount: 1, style: 'sync', countOf: (s) => s.appendCount.one },
-  { name: 'append-1-async', title: '1 task, asynchronous', taskCount: 1, style: 'async', countOf: (s) => s.appendCount.one },
+  {
+    name: 'append-1-sync',
+    title: '1 task, synchronous',
+    taskCount: 1,
+    style: 'sync',
+    countOf: (s) => s.appendCount.one,
+  },
+  {
+    name: 'append-1-async',
+    title: '1 task, asynchronous',
+    taskCount: 1,
+    style: 'async',
+    countOf: (s) => s.appendCount.one,
+  },
   { name: 'append-10', title: '10 tasks', taskCount: 10, style: 'tasks', countOf: (s) => s.appendCount.ten },
   { name: 'append-100', title: '100 tasks', taskCount: 100, style: 'tasks', countOf: (s) => s.appendCount.hundred },
 ];

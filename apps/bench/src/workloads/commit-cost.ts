@@ -31,12 +31,48 @@ interface Variant {
 }
 
 const VARIANTS: readonly Variant[] = [
-  { name: 'volume-small', title: 'an empty volume of 1 GiB', capacityBytes: (s) => s.commitCostVolumeBytes[0], fullness: 0, fragmented: false },
-  { name: 'volume-large', title: 'an empty volume of 1 TiB, sparse', capacityBytes: (s) => s.commitCostVolumeBytes[1], fullness: 0, fragmented: false },
-  { name: 'empty', title: 'the same volume as those that follow, empty', capacityBytes: (s) => s.commitCostFillBytes, fullness: 0, fragmented: false },
-  { name: 'full-50', title: 'a volume half full', capacityBytes: (s) => s.commitCostFillBytes, fullness: 0.5, fragmented: false },
-  { name: 'full-95', title: 'a volume 95 % full', capacityBytes: (s) => s.commitCostFillBytes, fullness: 0.95, fragmented: false },
-  { name: 'fragmented', title: 'free space in single blocks', capacityBytes: (s) => s.commitCostFillBytes, fullness: 0.9, fragmented: true },
+  {
+    name: 'volume-small',
+    title: 'an empty volume of 1 GiB',
+    capacityBytes: (s) => s.commitCostVolumeBytes[0],
+    fullness: 0,
+    fragmented: false,
+  },
+  {
+    name: 'volume-large',
+    title: 'an empty volume of 1 TiB, sparse',
+    capacityBytes: (s) => s.commitCostVolumeBytes[1],
+    fullness: 0,
+    fragmented: false,
+  },
+  {
+    name: 'empty',
+    title: 'the same volume as those that follow, empty',
+    capacityBytes: (s) => s.commitCostFillBytes,
+    fullness: 0,
+    fragmented: false,
+  },
+  {
+    name: 'full-50',
+    title: 'a volume half full',
+    capacityBytes: (s) => s.commitCostFillBytes,
+    fullness: 0.5,
+    fragmented: false,
+  },
+  {
+    name: 'full-95',
+    title: 'a volume 95 % full',
+    capacityBytes: (s) => s.commitCostFillBytes,
+    fullness: 0.95,
+    fragmented: false,
+  },
+  {
+    name: 'fragmented',
+    title: 'free space in single blocks',
+    capacityBytes: (s) => s.commitCostFillBytes,
+    fullness: 0.9,
+    fragmented: true,
+  },
 ];
 
 function fullnessOf(session: KeyValueSession): number {
@@ -70,7 +106,12 @@ async function makeHoles(session: KeyValueSession, fillerCount: number): Promise
   }
 }
 
-async function commitOneByOne(session: KeyValueSession, count: number, seed: number, timed?: (startMillis: number) => void): Promise<void> {
+async function commitOneByOne(
+  session: KeyValueSession,
+  count: number,
+  seed: number,
+  timed?: (startMillis: number) => void,
+): Promise<void> {
   const key = Buffer.alloc(INTEGER_KEYS.keyBytes);
   const value = new ValueSource();
   const indexes = new RandomIndexes(ENTRY_COUNT, seed);
@@ -104,7 +145,11 @@ async function measure(context: WorkloadContext, measurements: Measurements, var
     changes.put(key, value.bytes);
   });
   if (variant.fullness > 0) {
-    const fillerCount = await fill(session, variant.fullness, variant.fragmented ? BLOCK_VALUE_BYTES : LARGE_VALUE_BYTES);
+    const fillerCount = await fill(
+      session,
+      variant.fullness,
+      variant.fragmented ? BLOCK_VALUE_BYTES : LARGE_VALUE_BYTES,
+    );
     if (variant.fragmented) await makeHoles(session, fillerCount);
   }
   const count = scale.commitCostCount;

@@ -2,8 +2,9 @@
  * One file of 1 GiB: written in pieces of 1 MiB and committed, read cold and warm, then 4 KiB at a time in random order, and
  * overwritten so with one commit at the end. Peak memory of these runs is what the memory goal looks at.
  */
-import { type CacheDropping, dropFileCache } from '../file-cache.ts';
+
 import type { LargeFileOptions, LargeFileSession } from '../engine.ts';
+import { type CacheDropping, dropFileCache } from '../file-cache.ts';
 import type { CaseTimer, Measurements } from '../measure/measurements.ts';
 import { ResultHash } from '../measure/result-hash.ts';
 import type { Scale } from '../scale.ts';

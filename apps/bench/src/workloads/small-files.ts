@@ -93,7 +93,11 @@ async function measure(context: WorkloadContext, measurements: Measurements, isA
 
   let timer = measurements.start('create', count);
   changeEach(session, count, timer, (i) => session.create(paths[i]!, plan.content(i)));
-  timer.finish({ operationCount: count, changedBytes: count * FILE_BYTES, resultHash: listAll(session, plan).digest() });
+  timer.finish({
+    operationCount: count,
+    changedBytes: count * FILE_BYTES,
+    resultHash: listAll(session, plan).digest(),
+  });
 
   let sizeSum = 0;
   timer = measurements.start('stat', count / READ_STRIDE);
@@ -137,9 +141,7 @@ function wantedBytes(scale: Scale): number {
   return scale.smallFileCount * FILE_BYTES * 2;
 }
 
-const CASES = ['create', 'stat', 'read', 'list', 'rename', 'unlink'].map(
-  (name) => ({ name, unit: 'ops/s' }) as const,
-);
+const CASES = ['create', 'stat', 'read', 'list', 'rename', 'unlink'].map((name) => ({ name, unit: 'ops/s' }) as const);
 
 function smallFilesWorkload(isAged: boolean): Workload {
   return {
