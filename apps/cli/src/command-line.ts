@@ -1,0 +1,130 @@
+/**
+ * The entry function: parses the arguments, runs the command, and turns what happened into messages and an exit code.
+ *
+ * Nothing is thrown from here and `process.exit` is never called, so output is complete when the process ends. With `--json` an error
+ * is one JSON object on standard error, and standard output holds documents only.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { Command, CommanderError } from 'commander';
+import type { CommandContext } from './command-context.ts';
+import { catCommand } from './commands/cat.ts';
+import { checkCommand } from './commands/check.ts';
+import { createCommand } from './commands/create.ts';
+import { dfCommand } from './commands/df.ts';
+import { duCommand } from './commands/du.ts';
+import { exportCommand } from './commands/export.ts';
+import { getCommand } from './commands/get.ts';
+import { importCommand } from './commands/import.ts';
+import { infoCommand } from './commands/info.ts';
+import { lnCommand } from './commands/ln.ts';
+import { logCommand } from './commands/log.ts';
+import { lsCommand } from './commands/ls.ts';
+import { mkdirCommand } from './commands/mkdir.ts';
+import { mvCommand } from './commands/mv.ts';
+import { putCommand } from './commands/put.ts';
+import { rmCommand } from './commands/rm.ts';
+import { statCommand } from './commands/stat.ts';
+import { treeCommand } from './commands/tree.ts';
+import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-codes.ts';
+import { BrokenPipeError, codeOf, exitCodeOf, failureLines, messageOf, USAGE_HINT } from './failures.ts';
+import { Output } from './output.ts';
+import { VERSION } from './version.ts';
+
+export interface CommandLineStreams {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly signal?: AbortSignal;
+}
+
+const COMMANDS: readonly (readonly [string, readonly ((context: CommandContext) => Command)[]])[] = [
+  ['Volumes:', [createCommand, infoCommand, dfCommand, logCommand, checkCommand]],
+  ['Directory trees:', [importCommand, exportCommand, duCommand, treeCommand]],
+  [
+    'Files:',
+    [lsCommand, statCommand, catCommand, putCommand, getCommand, mkdirCommand, rmCommand, mvCommand, lnCommand],
+  ],
+];
+
+const PROGRAM_HELP = `
+VOLUME is a file on your disk (or a block device); PATH is a path inside it, with or
+without a leading slash. Sizes are read as 4096, 64M, 1.5GiB (64MB is 64,000,000).
+
+${EXIT_CODE_HELP}
+
+First steps:
+  $ outwrite create photos.ow
+  $ outwrite import photos.ow ~/Pictures
+  $ outwrite ls -l photos.ow
+  $ outwrite export photos.ow restored
+  $ outwrite check photos.ow`;
+
+function buildProgram(context: CommandContext): Command {
+  const program = new Command('outwrite')
+    .description('A crash-safe file volume in one file: put directory trees in, look inside, get them out.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .showSuggestionAfterError(true)
+    .addHelpText('after', PROGRAM_HELP);
+  for (const [heading, factories] of COMMANDS) {
+    program.commandsGroup(heading);
+    for (const factory of factories) program.addCommand(factory(context).helpOption('-h, --help', 'show this help'));
+  }
+  program.commandsGroup('Help:').helpCommand('help [command]', 'show the help of a command');
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => context.stdout.line(text.trimEnd()),
+      writeErr: (text) => context.stderr.line(text.trimEnd()),
+      outputError: (text, write) => write(`${text.trimEnd().replace(/^error: /, 'outwrite: ')}\n${USAGE_HINT}`),
+      getOutHelpWidth: () => context.stdout.columnCount,
+      getErrHelpWidth: () => context.stderr.columnCount,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  }
+  return program;
+}
+
+/** Reports an error that ended a command, as text or, with `--json`, as one object. */
+function report(error: unknown, stderr: Output, asJson: boolean): void {
+  if (error instanceof BrokenPipeError) return;
+  if (asJson) {
+    stderr.jsonLine({ error: { code: codeOf(error) ?? null, message: messageOf(error) } });
+    return;
+  }
+  for (const line of failureLines(error)) stderr.line(line);
+}
+
+/** Runs one command line; returns the exit code. */
+export async function runCommandLine(parameters: readonly string[], streams: CommandLineStreams): Promise<ExitCode> {
+  const context: CommandContext = {
+    stdin: streams.stdin,
+    stdout: new Output(streams.stdout, { gathers: true }),
+    stderr: new Output(streams.stderr, { gathers: false }),
+    signal: streams.signal ?? new AbortController().signal,
+    exitCode: EXIT.ok,
+  };
+  let exitCode: ExitCode;
+  try {
+    const program = buildProgram(context);
+    if (parameters.length === 0) {
+      program.outputHelp();
+      exitCode = EXIT.usage;
+    } else {
+      await program.parseAsync([...parameters], { from: 'user' });
+      exitCode = context.exitCode;
+    }
+    await context.stdout.settle();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    } else {
+      exitCode = exitCodeOf(error);
+      report(error, context.stderr, parameters.includes('--json'));
+    }
+    // What was printed before the failure belongs to the user; a reader that has gone needs nothing more.
+    await context.stdout.settle().catch(() => undefined);
+  }
+  await context.stderr.settle().catch(() => undefined);
+  return exitCode;
+}

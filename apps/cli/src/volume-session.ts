@@ -1,0 +1,76 @@
+/**
+ * One command's use of a volume: open, do, close.
+ *
+ * A volume is closed whatever happens, so that its lock is released and what was done is committed. When the command failed, a failure
+ * of closing is not told: the first one is what the user has to know.
+ */
+
+import { openVolume } from '@outwrite/volume/node';
+import type { Command } from 'commander';
+import { parseSize } from './quantities.ts';
+
+/** A volume with the `fs` object of Node. */
+export type CliVolume = Awaited<ReturnType<typeof openVolume>>;
+
+export interface SessionOptions {
+  /** Memory for cached blocks, as the user wrote it. */
+  readonly cache?: string;
+  /** Set to false by `--no-lock`. */
+  readonly lock?: boolean;
+}
+
+/** The option of commands that only read, for `Command.option`. */
+export const LOCK_OPTION = [
+  '--no-lock',
+  'look also while another process has the volume open; what is shown may then be torn',
+] as const;
+
+/** Adds `--cache` to a command that moves much data. */
+export function addCacheOption(command: Command): Command {
+  return command.option('--cache <size>', 'memory for cached blocks (default: 32M)');
+}
+
+/** Opens the volume read-only, hands it to `use`, and closes it. */
+export function withVolumeToRead<T>(
+  file: string,
+  options: SessionOptions,
+  use: (volume: CliVolume) => T | Promise<T>,
+): Promise<T> {
+  return withVolume(file, true, options, use);
+}
+
+/** Opens the volume for changes, hands it to `use`, and closes it, which commits. */
+export function withVolumeToChange<T>(
+  file: string,
+  options: SessionOptions,
+  use: (volume: CliVolume) => T | Promise<T>,
+): Promise<T> {
+  return withVolume(file, false, options, use);
+}
+
+async function withVolume<T>(
+  file: string,
+  readOnly: boolean,
+  options: SessionOptions,
+  use: (volume: CliVolume) => T | Promise<T>,
+): Promise<T> {
+  const volume = await openVolume(file, {
+    readOnly,
+    ...(options.lock === false ? { lock: false } : {}),
+    ...(options.cache === undefined ? {} : { cacheBytes: parseSize(options.cache) }),
+  });
+  return await closeAfter(volume, use);
+}
+
+/** Hands the volume to `use` and closes it afterwards, whatever happens. */
+export async function closeAfter<T>(volume: CliVolume, use: (volume: CliVolume) => T | Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await use(volume);
+  } catch (error) {
+    await volume.close().catch(() => undefined);
+    throw error;
+  }
+  await volume.close();
+  return result;
+}
