@@ -5,7 +5,6 @@
  * entries a call. Its compaction runs on a thread of its own and may outlast a workload.
  */
 import { join } from 'node:path';
-import type { ClassicLevel } from 'classic-level';
 import type {
   AppendOptions,
   AppendSession,
@@ -14,16 +13,36 @@ import type {
   KeyValueChanges,
   KeyValueSession,
 } from '../engine.ts';
-import { packageVersion } from './package-version.ts';
+import { importOptional, packageVersion } from './optional-package.ts';
 
-type LevelModule = typeof import('classic-level');
-type Database = ClassicLevel<Uint8Array, Uint8Array>;
+/** The part of the package that is used here. */
+interface LevelModule {
+  readonly ClassicLevel: new (
+    path: string,
+    options: { keyEncoding: 'view'; valueEncoding: 'view'; cacheSize: number },
+  ) => Database;
+}
+
+interface Database {
+  open(): Promise<void>;
+  put(key: Uint8Array, value: Uint8Array, options: { sync: boolean }): Promise<void>;
+  getSync(key: Uint8Array): Uint8Array | undefined;
+  batch(): ChainedBatch;
+  iterator(): { nextv(count: number): Promise<[Uint8Array, Uint8Array][]>; close(): Promise<void> };
+  close(): Promise<void>;
+}
+
+interface ChainedBatch {
+  put(key: Uint8Array, value: Uint8Array): unknown;
+  del(key: Uint8Array): unknown;
+  write(options: { sync: boolean }): Promise<void>;
+}
 
 const SCAN_PIECE = 1_000;
 const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 
 async function openDatabase(level: LevelModule, folder: string, cacheBytes: number): Promise<Database> {
-  const database = new level.ClassicLevel<Uint8Array, Uint8Array>(join(folder, 'level'), {
+  const database = new level.ClassicLevel(join(folder, 'level'), {
     keyEncoding: 'view',
     valueEncoding: 'view',
     cacheSize: cacheBytes,
@@ -101,7 +120,7 @@ class LevelKeyValue implements KeyValueSession {
 }
 
 export async function loadLevel(): Promise<Engine> {
-  const level = await import('classic-level');
+  const level = await importOptional<LevelModule>('classic-level');
   return {
     version: packageVersion('classic-level'),
     openAppend: async (folder, options) =>

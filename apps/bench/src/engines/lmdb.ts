@@ -6,7 +6,6 @@
  * changes and one commit; asynchronous appends by `put`, which the package commits in groups on a thread of its own.
  */
 import { join } from 'node:path';
-import type { RootDatabase } from 'lmdb';
 import type {
   AppendOptions,
   AppendSession,
@@ -16,14 +15,28 @@ import type {
   KeyValueChanges,
   KeyValueSession,
 } from '../engine.ts';
-import { packageVersion } from './package-version.ts';
+import { importOptional, packageVersion } from './optional-package.ts';
 import { decodeStoredFile, encodeStoredFile, storedFileSize } from './stored-file.ts';
 
-type LmdbModule = typeof import('lmdb');
-type Database = RootDatabase<Buffer, Buffer>;
+/** The part of the package that is used here. */
+interface LmdbModule {
+  open(options: { path: string; encoding: 'binary'; keyEncoding: 'binary'; overlappingSync: boolean }): Database;
+}
+
+interface Database {
+  get(key: Uint8Array): Buffer | undefined;
+  getBinaryFast(key: Uint8Array): Buffer | undefined;
+  put(key: Uint8Array, value: Uint8Array): Promise<boolean>;
+  putSync(key: Uint8Array, value: Uint8Array): unknown;
+  removeSync(key: Uint8Array): unknown;
+  transactionSync(change: () => void): void;
+  getRange(): Iterable<{ key: Buffer; value: Buffer }>;
+  getKeys(range: { start: Uint8Array; end: Uint8Array }): Iterable<Buffer>;
+  close(): Promise<void>;
+}
 
 function openDatabase(lmdb: LmdbModule, folder: string): Database {
-  return lmdb.open<Buffer, Buffer>({
+  return lmdb.open({
     path: join(folder, 'data.lmdb'),
     encoding: 'binary',
     keyEncoding: 'binary',
@@ -48,11 +61,11 @@ class LmdbAppend implements AppendSession {
   }
 
   appendSync(task: number, block: Uint8Array): void {
-    this.#database.putSync(this.#keyOf(task, this.#nextIndexes[task]!++), block as Buffer);
+    this.#database.putSync(this.#keyOf(task, this.#nextIndexes[task]!++), block);
   }
 
   async append(task: number, block: Uint8Array): Promise<void> {
-    await this.#database.put(this.#keyOf(task, this.#nextIndexes[task]!++), block as Buffer);
+    await this.#database.put(this.#keyOf(task, this.#nextIndexes[task]!++), block);
   }
 
   readBack(task: number, index: number): Uint8Array {
@@ -73,8 +86,8 @@ class LmdbKeyValue implements KeyValueSession {
     this.#database = database;
     this.#reusesMemory = reusesMemory;
     this.#changes = {
-      put: (key, value) => database.putSync(key as Buffer, value as Buffer),
-      delete: (key) => database.removeSync(key as Buffer),
+      put: (key, value) => database.putSync(key, value),
+      delete: (key) => database.removeSync(key),
     };
   }
 
@@ -85,7 +98,7 @@ class LmdbKeyValue implements KeyValueSession {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#reusesMemory ? this.#database.getBinaryFast(key as Buffer) : this.#database.get(key as Buffer);
+    return this.#reusesMemory ? this.#database.getBinaryFast(key) : this.#database.get(key);
   }
 
   scan(visit: EntryVisitor): number {
@@ -172,10 +185,10 @@ function engineOf(lmdb: LmdbModule, reusesMemory: boolean): Engine {
 }
 
 export async function loadLmdb(): Promise<Engine> {
-  return engineOf(await import('lmdb'), false);
+  return engineOf(await importOptional<LmdbModule>('lmdb'), false);
 }
 
 /** Look-ups by `getBinaryFast`, whose result is overwritten by the next one. */
 export async function loadLmdbFast(): Promise<Engine> {
-  return engineOf(await import('lmdb'), true);
+  return engineOf(await importOptional<LmdbModule>('lmdb'), true);
 }

@@ -3,7 +3,8 @@
  *
  * - Appends and commits: one file whose blocks were all written before, one vectored write and one `fdatasync` a commit. The changes of a
  *   commit are packed into as few blocks of 4096 bytes as they need.
- * - Look-ups and scans: a copy of a value from a random, or the next, place of one large array in memory.
+ * - Look-ups and scans: a value copied from a random, or the next, place of one large array in memory into a buffer that is reused; into new
+ *   memory only where the workload is about copies that stay valid (`read-seq`).
  * - The large file: the operations of the workload on a file whose blocks were all written before.
  *
  * It keeps no keys, so its results are not compared with those of the engines.
@@ -89,8 +90,10 @@ class RawKeyValue implements KeyValueSession {
   readonly #descriptor: number;
   readonly #options: KeyValueOptions;
   readonly #entryBytes: number;
-  readonly #values: Buffer;
+  readonly #values: Uint32Array;
   readonly #key: Buffer;
+  readonly #value: Buffer;
+  readonly #valueWords: Uint32Array;
   #batch: Buffer = Buffer.alloc(BLOCK_BYTES);
   #batchBytes = 0;
   #position = 0;
@@ -99,8 +102,10 @@ class RawKeyValue implements KeyValueSession {
     this.#descriptor = writtenFile(join(folder, 'raw.dat'), COMMIT_FILE_BYTES);
     this.#options = options;
     this.#entryBytes = options.keyBytes + options.valueBytes;
-    this.#values = Buffer.alloc(options.entryCount * options.valueBytes, 1);
+    this.#values = new Uint32Array((options.entryCount * options.valueBytes) >> 2).fill(1);
     this.#key = Buffer.alloc(options.keyBytes);
+    this.#value = Buffer.alloc(options.valueBytes);
+    this.#valueWords = new Uint32Array(this.#value.buffer, this.#value.byteOffset, options.valueBytes >> 2);
   }
 
   batch(count: number, change: (changes: KeyValueChanges, index: number) => void): void {
@@ -125,29 +130,29 @@ class RawKeyValue implements KeyValueSession {
     this.#position += neededBytes;
   }
 
+  /** Copies the value in a place of the array into the one buffer that is handed out. */
+  #copyValue(index: number): Buffer {
+    const words = this.#valueWords;
+    const start = index * words.length;
+    for (let i = 0; i < words.length; i++) words[i] = this.#values[start + i]!;
+    return this.#value;
+  }
+
   get(key: Uint8Array): Uint8Array {
     let slot = 0;
     for (let i = key.length - 8; i < key.length; i++) slot = (Math.imul(slot, 0x9e3779b1) + key[i]!) | 0;
-    const start = ((slot >>> 0) % this.#options.entryCount) * this.#options.valueBytes;
-    return Buffer.from(this.#values.subarray(start, start + this.#options.valueBytes));
+    return this.#copyValue((slot >>> 0) % this.#options.entryCount);
   }
 
   scan(visit: EntryVisitor): number {
-    const { entryCount, valueBytes } = this.#options;
-    for (let i = 0; i < entryCount; i++) {
-      const start = i * valueBytes;
-      visit(Buffer.from(this.#key), Buffer.from(this.#values.subarray(start, start + valueBytes)));
-    }
+    const { entryCount } = this.#options;
+    for (let i = 0; i < entryCount; i++) visit(Buffer.from(this.#key), Buffer.from(this.#copyValue(i)));
     return entryCount;
   }
 
   scanFast(visit: EntryVisitor): number {
-    const { entryCount, valueBytes } = this.#options;
-    const value = Buffer.alloc(valueBytes);
-    for (let i = 0; i < entryCount; i++) {
-      this.#values.copy(value, 0, i * valueBytes, (i + 1) * valueBytes);
-      visit(this.#key, value);
-    }
+    const { entryCount } = this.#options;
+    for (let i = 0; i < entryCount; i++) visit(this.#key, this.#copyValue(i));
     return entryCount;
   }
 

@@ -6,10 +6,20 @@ import { loadLevel } from './level.ts';
 import { loadLmdb, loadLmdbFast } from './lmdb.ts';
 import { loadMemfs } from './memfs.ts';
 import { loadNodeFs, loadNodeFsInMemory } from './node-fs.ts';
+import { loadOutwriteVolume } from './outwrite-volume.ts';
 import { loadRawLimit } from './raw-limit.ts';
 import { loadSqlite, loadSqliteInteger } from './sqlite.ts';
 
 export const ENGINES: readonly EngineDescription[] = [
+  {
+    id: 'outwrite',
+    title: 'Outwrite volume',
+    role: 'subject',
+    volatile: false,
+    place: 'disk',
+    surfaces: ['append', 'files', 'large-file'],
+    load: loadOutwriteVolume,
+  },
   {
     id: 'lmdb',
     title: 'LMDB',

@@ -17,7 +17,7 @@ import type {
   KeyValueOptions,
   KeyValueSession,
 } from '../engine.ts';
-import { packageVersion } from './package-version.ts';
+import { packageVersion } from './optional-package.ts';
 
 /** The part of better-sqlite3 that is used here; the package brings no declarations. */
 interface Statement {
