@@ -119,6 +119,11 @@ export function releaseCell(slab: Slab, base: number, offset: number, sizeBytes:
   for (let i = start, end = start + (sizeBytes >>> 2); i < end; i++) u32[i] = 0;
 }
 
+/** Counts bytes within the cells, already zero, as free. */
+export function addFreedBytes(slab: Slab, base: number, sizeBytes: number): void {
+  slab.u16[(base >>> 1) + FREED_HALF]! += sizeBytes;
+}
+
 /** Zeroes the gap and the padding between cells and prefix, so that images hold nothing stale and depend on nothing but what was done. */
 export function zeroUnused(slab: Slab, base: number, blockSize: number): void {
   const level = levelOf(slab, base);

@@ -1,0 +1,337 @@
+/**
+ * A cursor: a place among the entries of a tree, which stays right while the tree changes.
+ *
+ * It stands at an entry, before the first one, or after the last one. It keeps the key of its entry and remembers how it got there: numbers
+ * and positions from the root to the leaf, good as long as the tree's version is the same. When the tree has changed, the cursor looks its
+ * key up again at the next call; if its entry is gone meanwhile, it is not valid, and `next` and `previous` go to the neighbours. It pins
+ * nothing and needs no closing.
+ */
+import type { Slab } from '@outwrite/buffer-cache';
+import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
+import { childBirth, childBlock, childChecksum } from './index-page.ts';
+import { copyLeafKey, copyLeafRest, leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
+import { copyKey } from './leaf-entry.ts';
+import { MAX_LEVEL, maxKeyBytes } from './node-format.ts';
+import { entryCount, prefixLengthOf } from './node-header.ts';
+import { readOverflow } from './overflow.ts';
+import { descriptorLengthBytes } from './overflow-format.ts';
+import { childPosition, searchLeaf } from './page-search.ts';
+import type { StoreCore } from './store-core.ts';
+import type { TreeState } from './tree-state.ts';
+import { copyValue } from './value-copy.ts';
+
+type Place = 'before' | 'at' | 'after';
+
+export class TreeCursor {
+  readonly #state: TreeState;
+  readonly #core: StoreCore;
+  readonly #positions = new Int32Array(MAX_LEVEL + 1);
+  #place: Place = 'before';
+  /** Of the tree, when the path was made; -1 when there is none. */
+  #version = -1;
+  #leaf: Frame = NO_FRAME;
+  #leafNumber = 0;
+  /** In the leaf: of the entry, or where its key would be inserted if it is gone. */
+  #position = 0;
+  #isThere = false;
+  #prefixLength = 0;
+  readonly #key: Uint8Array;
+  #keyLength = 0;
+
+  constructor(state: TreeState) {
+    this.#state = state;
+    this.#core = state.core;
+    this.#key = new Uint8Array(maxKeyBytes(this.#core.blockSize));
+  }
+
+  // --- moving ---------------------------------------------------------------------------------------------------------------------
+
+  /** Goes to the first entry whose key is not less than `key`, or after the last one. True if the keys are equal. */
+  seek(key: Uint8Array): boolean {
+    this.#keyLength = copyKey(key, this.#key);
+    this.#place = 'at';
+    this.#lookUp();
+    if (this.#isThere) return true;
+    this.#landForward();
+    return false;
+  }
+
+  /** Goes to the last entry whose key is less than `key`, or before the first one. True if there is one. */
+  seekBefore(key: Uint8Array): boolean {
+    this.#keyLength = copyKey(key, this.#key);
+    this.#place = 'at';
+    this.#lookUp();
+    return this.#landBackward();
+  }
+
+  /** Goes to the first entry. False if the tree is empty. */
+  first(): boolean {
+    this.#core.checkUsable(this.#state);
+    this.#version = this.#state.version;
+    if (!this.#descend(this.#state.level, 1)) return this.#leave('after');
+    this.#position = 0;
+    return this.#arrive();
+  }
+
+  /** Goes to the last entry. False if the tree is empty. */
+  last(): boolean {
+    this.#core.checkUsable(this.#state);
+    this.#version = this.#state.version;
+    if (!this.#descend(this.#state.level, -1)) return this.#leave('before');
+    this.#position = this.#leafCount() - 1;
+    return this.#arrive();
+  }
+
+  /** Goes to the next entry. False after the last one. */
+  next(): boolean {
+    if (this.#place === 'at') {
+      this.#refresh();
+      if (this.#isThere) this.#position++;
+      return this.#landForward();
+    }
+    return this.#place === 'before' ? this.first() : false;
+  }
+
+  /** Goes to the previous entry. False before the first one. */
+  previous(): boolean {
+    if (this.#place === 'at') {
+      this.#refresh();
+      return this.#landBackward();
+    }
+    return this.#place === 'after' ? this.last() : false;
+  }
+
+  // --- reading --------------------------------------------------------------------------------------------------------------------
+
+  /** Whether the cursor stands at an entry that is still there. */
+  get valid(): boolean {
+    if (this.#place !== 'at') return false;
+    this.#refresh();
+    return this.#isThere;
+  }
+
+  /** Length of the key in bytes. */
+  get keyLength(): number {
+    this.#checkPlace();
+    return this.#keyLength;
+  }
+
+  /** Copies the key to `target[targetStart...]` and returns its length; copies nothing if it does not fit. */
+  copyKey(target: Uint8Array, targetStart: number = 0): number {
+    this.#checkPlace();
+    const length = this.#keyLength;
+    if (targetStart + length <= target.length) {
+      for (let i = 0; i < length; i++) target[targetStart + i] = this.#key[i]!;
+    }
+    return length;
+  }
+
+  /** A copy of the key. */
+  key(): Uint8Array {
+    this.#checkPlace();
+    return this.#key.slice(0, this.#keyLength);
+  }
+
+  /** Length of the value in bytes. */
+  get valueLength(): number {
+    const slab = this.#entrySlab();
+    const base = this.#core.cache.baseOf(this.#leaf);
+    if (leafValueIsOverflow(slab, base, this.#position)) {
+      return descriptorLengthBytes(slab.u8, leafValueStart(slab, base, this.#position));
+    }
+    return leafValueLength(slab, base, this.#position);
+  }
+
+  /** A copy of the value. */
+  value(): Uint8Array {
+    const slab = this.#entrySlab();
+    const base = this.#core.cache.baseOf(this.#leaf);
+    const start = leafValueStart(slab, base, this.#position);
+    const length = leafValueLength(slab, base, this.#position);
+    if (leafValueIsOverflow(slab, base, this.#position)) return readOverflow(this.#core, slab.u8, start, start + length);
+    return copyValue(slab.u8, slab.u32, start, length);
+  }
+
+  /** The value as a view of the cached node, valid until the next call of anything that belongs to the store. A copy if it is large. */
+  valueView(): Uint8Array {
+    const slab = this.#entrySlab();
+    const base = this.#core.cache.baseOf(this.#leaf);
+    const start = leafValueStart(slab, base, this.#position);
+    const length = leafValueLength(slab, base, this.#position);
+    if (leafValueIsOverflow(slab, base, this.#position)) return readOverflow(this.#core, slab.u8, start, start + length);
+    return slab.u8.subarray(start, start + length);
+  }
+
+  // --- inside ---------------------------------------------------------------------------------------------------------------------
+
+  #checkPlace(): void {
+    if (this.#place !== 'at') throw new RangeError('the cursor does not stand at an entry');
+  }
+
+  /** The slab of the leaf, with the entry known to be there. */
+  #entrySlab(): Slab {
+    this.#checkPlace();
+    this.#refresh();
+    if (!this.#isThere) throw new RangeError('the entry at which the cursor stood has been removed');
+    return this.#core.cache.slabOf(this.#leaf);
+  }
+
+  /** Makes `#leaf` and `#position` right again, whatever has happened since the last call. */
+  #refresh(): void {
+    if (this.#core.isClosed) this.#core.checkUsable(this.#state);
+    if (this.#version !== this.#state.version) this.#lookUp();
+    else if (this.#core.cache.numberOf(this.#leaf) !== this.#leafNumber) this.#reload();
+  }
+
+  /** Finds `#key` from the root. */
+  #lookUp(): void {
+    const state = this.#state;
+    const core = this.#core;
+    core.checkUsable(state);
+    const { cache, blockSize } = core;
+    this.#version = state.version;
+    this.#isThere = false;
+    this.#position = 0;
+    this.#leaf = NO_FRAME;
+    let number = state.rootBlock;
+    let frame = core.node(number, state.rootChecksum, state.rootBirth, state.level, true);
+    for (let level = state.level; level > 0; level--) {
+      const slab = cache.slabOf(frame);
+      const base = cache.baseOf(frame);
+      this.#positions[level] = 0;
+      if (entryCount(slab, base) === 0) return;
+      const position = childPosition(slab, base, blockSize, this.#key, this.#keyLength);
+      this.#positions[level] = position;
+      number = childBlock(slab, base, position);
+      frame = core.node(number, childChecksum(slab, base, position), childBirth(slab, base, position), level - 1, false);
+    }
+    this.#leaf = frame;
+    this.#leafNumber = number;
+    const found = searchLeaf(cache.slabOf(frame), cache.baseOf(frame), blockSize, this.#key, this.#keyLength);
+    this.#isThere = found >= 0;
+    this.#position = found < 0 ? -1 - found : found;
+    this.#prefixLength = prefixLengthOf(cache.slabOf(frame), cache.baseOf(frame));
+  }
+
+  /** The leaf has been evicted: reads it again, along the positions. */
+  #reload(): void {
+    this.#core.checkUsable(this.#state);
+    if (this.#leaf !== NO_FRAME) this.#descend(0, 1);
+  }
+
+  #leafCount(): number {
+    const { cache } = this.#core;
+    return entryCount(cache.slabOf(this.#leaf), cache.baseOf(this.#leaf));
+  }
+
+  /** Stands at `#position`, or, if the leaf ends before it, at the first entry after the leaf. */
+  #landForward(): boolean {
+    if (this.#leaf === NO_FRAME) return this.#leave('after');
+    if (this.#position >= this.#leafCount()) {
+      if (!this.#stepLeaf(1)) return this.#leave('after');
+      this.#position = 0;
+      return this.#arrive();
+    }
+    return this.#land();
+  }
+
+  /** Stands at the entry before `#position`. */
+  #landBackward(): boolean {
+    if (this.#leaf === NO_FRAME) return this.#leave('before');
+    if (this.#position === 0) {
+      if (!this.#stepLeaf(-1)) return this.#leave('before');
+      this.#position = this.#leafCount() - 1;
+      return this.#arrive();
+    }
+    this.#position--;
+    return this.#land();
+  }
+
+  /** Loads the key at `#position` of another leaf than before. */
+  #arrive(): boolean {
+    const { cache, blockSize } = this.#core;
+    const slab = cache.slabOf(this.#leaf);
+    const base = cache.baseOf(this.#leaf);
+    this.#keyLength = copyLeafKey(slab, base, blockSize, this.#position, this.#key);
+    this.#prefixLength = prefixLengthOf(slab, base);
+    this.#place = 'at';
+    this.#isThere = true;
+    return true;
+  }
+
+  /** Loads the key at `#position` of the same leaf, or of one to which a key with its prefix has led. */
+  #land(): boolean {
+    if (!this.#isThere) return this.#arrive();
+    const { cache } = this.#core;
+    const rest = copyLeafRest(cache.slabOf(this.#leaf), cache.baseOf(this.#leaf), this.#position, this.#key, this.#prefixLength);
+    this.#keyLength = this.#prefixLength + rest;
+    return true;
+  }
+
+  #leave(place: Place): boolean {
+    this.#place = place;
+    this.#isThere = false;
+    this.#leaf = NO_FRAME;
+    this.#version = -1;
+    return false;
+  }
+
+  /** Goes to the neighbouring leaf in that direction. */
+  #stepLeaf(direction: 1 | -1): boolean {
+    const state = this.#state;
+    const { cache } = this.#core;
+    // The lowest node of the path that has another child in that direction.
+    let turn = 0;
+    let frame = this.#rootFrame();
+    for (let level = state.level; ; level--) {
+      const slab = cache.slabOf(frame);
+      const base = cache.baseOf(frame);
+      const position = this.#positions[level]!;
+      if (direction > 0 ? position + 1 < entryCount(slab, base) : position > 0) turn = level;
+      if (level === 1) break;
+      frame = this.#childFrame(slab, base, position, level - 1);
+    }
+    if (turn === 0) return false;
+    this.#positions[turn]! += direction;
+    return this.#descend(turn - 1, direction);
+  }
+
+  /**
+   * Goes down from the root along the positions, and from `freeLevel` on to the first (direction 1) or last leaf. False if the tree is
+   * empty.
+   */
+  #descend(freeLevel: number, direction: 1 | -1): boolean {
+    const state = this.#state;
+    const { cache } = this.#core;
+    let frame = this.#rootFrame();
+    let number = state.rootBlock;
+    for (let level = state.level; level > 0; level--) {
+      const slab = cache.slabOf(frame);
+      const base = cache.baseOf(frame);
+      const count = entryCount(slab, base);
+      if (count === 0) return false;
+      if (level <= freeLevel) this.#positions[level] = direction > 0 ? 0 : count - 1;
+      const position = this.#positions[level]!;
+      number = childBlock(slab, base, position);
+      frame = this.#childFrame(slab, base, position, level - 1);
+    }
+    this.#leaf = frame;
+    this.#leafNumber = number;
+    return true;
+  }
+
+  #rootFrame(): Frame {
+    const { rootBlock, rootChecksum, rootBirth, level } = this.#state;
+    return this.#core.node(rootBlock, rootChecksum, rootBirth, level, true);
+  }
+
+  #childFrame(slab: Slab, base: number, position: number, level: number): Frame {
+    return this.#core.node(
+      childBlock(slab, base, position),
+      childChecksum(slab, base, position),
+      childBirth(slab, base, position),
+      level,
+      false,
+    );
+  }
+}

@@ -1,0 +1,16 @@
+/** `@outwrite/btree-cow`: trees of byte-string keys and values on any block device, redirected on write. */
+export type { TreeCursor as Cursor } from './cursor.ts';
+export type { EntryRange } from './entry-range.ts';
+export { maxInlineBytes, maxKeyBytes } from './node-format.ts';
+export { MAX_VALUE_BYTES } from './overflow-format.ts';
+export { decodeAt, decodeGone, type GonePromise } from './promise-format.ts';
+export type { RelocateValue } from './relocation.ts';
+export type { PutRoom, Tree } from './tree.ts';
+export type { CheckSink } from './tree-check.ts';
+export {
+  TreeStore,
+  type TreeStoreExtension,
+  type TreeStoreFormatOptions,
+  type TreeStoreOpenOptions,
+  type TreeStoreStats,
+} from './tree-store.ts';

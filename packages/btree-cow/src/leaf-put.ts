@@ -1,0 +1,217 @@
+/**
+ * Putting an entry into a tree: both halves.
+ *
+ * A leaf of the open delta that has room is simply changed: all its ancestors are of the open epoch and in memory. Otherwise the path is
+ * pinned and its worst case reserved; then it is redirected, and the leaf changed, rebuilt or split. Entries that arrive in ascending
+ * order leave full leaves behind.
+ */
+import { assert, TooLargeError } from '@outwrite/blockdev';
+import { insertChild, nodesToInsert } from './index-map.ts';
+import { childBirth, childBlock } from './index-page.ts';
+import type { LeafEntry } from './leaf-entry.ts';
+import {
+  FITS,
+  insertIntoLeaf,
+  leafFit,
+  leafValueIsOverflow,
+  leafValueLength,
+  leafValueStart,
+  replaceInLeaf,
+  TOO_FULL,
+} from './leaf-page.ts';
+import { fitsInline, LEAF_CELL_HEADER_BYTES, maxInlineBytes, maxLeafCellBytes } from './node-format.ts';
+import { entryCount, writeHeader } from './node-header.ts';
+import { collectExtents, overflowBlockBound, type OwnedExtent, writeOverflow } from './overflow.ts';
+import { MAX_VALUE_BYTES } from './overflow-format.ts';
+import { childPosition, searchLeaf } from './page-search.ts';
+import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
+import { kindAndLevel } from './store-core.ts';
+import type { TreeState } from './tree-state.ts';
+
+/** Stores `value` under `key`, in place of what was there. Throws for a bad key or value, and when there is no room; then nothing has changed. */
+export function putValue(state: TreeState, key: Uint8Array, value: Uint8Array): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array');
+  if (value.length > MAX_VALUE_BYTES) throw new TooLargeError('a value', { limit: MAX_VALUE_BYTES, actual: value.length });
+  state.core.entry.loadKey(key);
+  if (value.length <= maxInlineBytes(state.core.blockSize) && tryQuickPut(state, value)) return;
+  while (!tryPut(state, key, value));
+}
+
+/** Puts into a leaf of the open delta that has room without moving anything. False if it is not so, or if the log made room meanwhile. */
+function tryQuickPut(state: TreeState, value: Uint8Array): boolean {
+  const { core } = state;
+  const { cache, blockSize, entry, log } = core;
+  if (!fitsInline(blockSize, entry.keyLength, value.length)) return false;
+  let number = state.rootBlock;
+  let birth = state.rootBirth;
+  const delta = log.openDelta;
+  for (let level = state.level; birth === delta; level--) {
+    // Of this delta, so dirty, so in memory.
+    const frame = cache.find(number);
+    if (frame < 0) return false;
+    const slab = cache.slabOf(frame);
+    const base = cache.baseOf(frame);
+    if (slab.u16[base >>> 1] !== kindAndLevel(level)) return false;
+    if (level === 0) {
+      entry.loadValue(value);
+      const found = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
+      const position = found < 0 ? -1 - found : found;
+      if (leafFit(slab, base, blockSize, position, found >= 0, entry) !== FITS) return false;
+      if (found >= 0 && leafValueIsOverflow(slab, base, position)) return false;
+      if (!core.ensureRoom(0, 0)) return false;
+      if (found >= 0) {
+        replaceInLeaf(slab, base, position, entry);
+      } else {
+        insertIntoLeaf(slab, base, position, entry);
+        state.lastInsertBlock = number;
+        state.lastInsertPosition = position;
+      }
+      state.changed();
+      return true;
+    }
+    if (entryCount(slab, base) === 0) return false;
+    const position = childPosition(slab, base, blockSize, entry.key, entry.keyLength);
+    number = childBlock(slab, base, position);
+    birth = childBirth(slab, base, position);
+  }
+  return false;
+}
+
+const released: OwnedExtent[] = [];
+
+/** Both halves, once. False if the log made room and everything must be looked up again. */
+function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array): boolean {
+  const { core } = state;
+  const { cache, blockSize, entry, log, path } = core;
+  entry.loadKey(key);
+  const isOverflow = !fitsInline(blockSize, entry.keyLength, value.length);
+  const maxDescriptorBytes = Math.min(
+    maxInlineBytes(blockSize),
+    maxLeafCellBytes(blockSize) - LEAF_CELL_HEADER_BYTES - entry.keyLength,
+  );
+  if (!isOverflow) entry.loadValue(value);
+  released.length = 0;
+  path.seek(state, entry.key, entry.keyLength, 0);
+  try {
+    let blockCount = isOverflow ? overflowBlockBound(blockSize, value.length) : 0;
+    let leafCount = 1;
+    let nodeCount = 0;
+    if (path.isEmpty) {
+      nodeCount = prepareRedirect(state, path, 1);
+    } else {
+      const slab = cache.slabOf(path.frames[0]!);
+      const base = cache.baseOf(path.frames[0]!);
+      const found = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
+      const position = found < 0 ? -1 - found : found;
+      nodeCount = prepareRedirect(state, path, 0);
+      if (!state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) leafCount = 0;
+      // How long a descriptor gets is known when its extents are: count on a split.
+      if (isOverflow || leafFit(slab, base, blockSize, position, found >= 0, entry) === TOO_FULL) {
+        leafCount++;
+        nodeCount += nodesToInsert(path, 1);
+      }
+      if (found >= 0 && leafValueIsOverflow(slab, base, found)) {
+        const start = leafValueStart(slab, base, found);
+        collectExtents(core, slab.u8, start, start + leafValueLength(slab, base, found), released);
+        for (const { start: block, count } of released) log.prepareFree(block, count);
+      }
+    }
+    if (state.isCatalogue) nodeCount += leafCount;
+    else blockCount += leafCount;
+    if (!core.ensure(blockCount, nodeCount, false)) return false;
+    if (isOverflow) {
+      entry.valueLength = writeOverflow(core, value, entry.value, maxDescriptorBytes);
+      entry.isOverflow = true;
+    }
+    state.changed();
+    if (path.isEmpty) {
+      makeFirstLeaf(state);
+    } else {
+      redirectPath(state, path, 0);
+      storeInLeaf(state, entry);
+    }
+    for (const { start, count, birth } of released) log.free(start, count, birth);
+    return true;
+  } finally {
+    core.releasePaths();
+  }
+}
+
+/** The tree is empty: its first leaf, with one entry. */
+function makeFirstLeaf(state: TreeState): void {
+  const { core } = state;
+  const { cache, blockSize, entry, indexEntry, log, path } = core;
+  redirectPath(state, path, 1);
+  const number = takeNumber(state, 0);
+  const frame = createNode(state, number);
+  const slab = cache.slabOf(frame);
+  const base = cache.baseOf(frame);
+  writeHeader(slab, base, blockSize, 0, 0, 0);
+  insertIntoLeaf(slab, base, 0, entry);
+  indexEntry.separatorLength = 0;
+  indexEntry.setPointer(number, 0, log.openDelta);
+  insertChild(state, path, 1, 0, indexEntry, false);
+  state.leafCreated(indexEntry.separator, 0);
+  state.lastInsertBlock = number;
+  state.lastInsertPosition = 0;
+}
+
+/** Stores the entry in the leaf of the path, which has been redirected; splits it if need be. */
+function storeInLeaf(state: TreeState, entry: LeafEntry): void {
+  const { core } = state;
+  const { cache, blockSize, leafBuilder, path } = core;
+  const frame = path.frames[0]!;
+  const slab = cache.slabOf(frame);
+  const base = cache.baseOf(frame);
+  const found = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
+  const position = found < 0 ? -1 - found : found;
+  const block = path.numbers[0]!;
+  const follows = found < 0 && state.lastInsertBlock === block && state.lastInsertPosition === position - 1;
+  const fit = leafFit(slab, base, blockSize, position, found >= 0, entry);
+  if (found < 0) {
+    state.lastInsertBlock = block;
+    state.lastInsertPosition = position;
+  }
+  if (fit === FITS) {
+    if (found >= 0) replaceInLeaf(slab, base, position, entry);
+    else insertIntoLeaf(slab, base, position, entry);
+    return;
+  }
+  leafBuilder.load(slab, base, position, found >= 0, entry);
+  if (fit !== TOO_FULL) {
+    leafBuilder.build(slab, base, 0, leafBuilder.count);
+    return;
+  }
+  const isLast = position === entryCount(slab, base) && isRightmost(state);
+  splitLeaf(state, position, follows || isLast);
+}
+
+/** Whether the path goes through the last entry of every node: its leaf is the last of the tree. */
+function isRightmost(state: TreeState): boolean {
+  const { path } = state.core;
+  for (let level = 1; level <= path.rootLevel; level++) {
+    if (path.positions[level] !== path.count(level) - 1) return false;
+  }
+  return true;
+}
+
+/** Splits the leaf of the path, whose entries the builder has with a new one at `position`. */
+function splitLeaf(state: TreeState, position: number, isAscending: boolean): void {
+  const { core } = state;
+  const { cache, indexEntry, leafBuilder, log, path } = core;
+  const leftFrame = path.frames[0]!;
+  const split = leafBuilder.chooseSplit(isAscending);
+  const number = takeNumber(state, 0);
+  const rightFrame = createNode(state, number);
+  leafBuilder.build(cache.slabOf(leftFrame), cache.baseOf(leftFrame), 0, split);
+  leafBuilder.build(cache.slabOf(rightFrame), cache.baseOf(rightFrame), split, leafBuilder.count);
+  assert(leafBuilder.separatorLength > 0, 'only the first leaf has the empty separator');
+  state.leafCreated(leafBuilder.separator, leafBuilder.separatorLength);
+  indexEntry.setSeparator(leafBuilder.separator, leafBuilder.separatorLength);
+  indexEntry.setPointer(number, 0, log.openDelta);
+  insertChild(state, path, 1, path.positions[1]! + 1, indexEntry, isAscending);
+  if (position >= split) {
+    state.lastInsertBlock = number;
+    state.lastInsertPosition = position - split;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Touching a leaf: redirecting the path to it without changing an entry, both halves.
+ *
+ * For layers that delay their changes until a delta is closed. What they will change then is of the open delta from now on, so it stays in
+ * memory and needs no redirect: applying the changes reads nothing, and takes no more room than new leaves for what is added.
+ */
+import { childBirth, childBlock } from './index-page.ts';
+import { entryCount } from './node-header.ts';
+import { childPosition } from './page-search.ts';
+import { prepareRedirect, redirectPath } from './redirect.ts';
+import type { TreeState } from './tree-state.ts';
+
+/** Redirects what `key` belongs to, if it needs it. False if there was nothing to redirect. Throws as `putValue`, with nothing changed. */
+export function touchLeaf(state: TreeState, key: Uint8Array): boolean {
+  const { core } = state;
+  const { entry, path } = core;
+  entry.loadKey(key);
+  if (isTouched(state)) return false;
+  for (;;) {
+    entry.loadKey(key);
+    path.seek(state, entry.key, entry.keyLength, 0);
+    try {
+      const { lowestLevel } = path;
+      const needsLeaf = lowestLevel === 0 && state.needsRedirect(0, path.numbers[0]!, path.births[0]!);
+      const nodeCount = prepareRedirect(state, path, lowestLevel);
+      if (nodeCount === 0 && !needsLeaf) return false;
+      if (!core.ensure(needsLeaf ? 1 : 0, nodeCount, false)) continue;
+      state.changed();
+      redirectPath(state, path, lowestLevel);
+      return true;
+    } finally {
+      core.releasePaths();
+    }
+  }
+}
+
+/** Whether the leaf that the key in `core.entry` belongs to is of the open delta; its ancestors are then, too. */
+function isTouched(state: TreeState): boolean {
+  const { core } = state;
+  const { cache, blockSize, entry, log } = core;
+  const delta = log.openDelta;
+  let number = state.rootBlock;
+  let birth = state.rootBirth;
+  for (let level = state.level; birth === delta; level--) {
+    const frame = cache.find(number);
+    if (frame < 0) return false;
+    if (level === 0) return true;
+    const slab = cache.slabOf(frame);
+    const base = cache.baseOf(frame);
+    if (entryCount(slab, base) === 0) return true;
+    const position = childPosition(slab, base, blockSize, entry.key, entry.keyLength);
+    number = childBlock(slab, base, position);
+    birth = childBirth(slab, base, position);
+  }
+  return false;
+}

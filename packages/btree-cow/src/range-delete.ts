@@ -1,0 +1,75 @@
+/**
+ * Removing keys: one, or all of a range in steps of one leaf.
+ *
+ * Each step looks up, reserves and changes by itself, so a range of any size needs room for one step only, and the log may make a commit
+ * between two of them. A leaf that lies in the range as a whole is given up without looking at its entries, unless some of their values own
+ * overflow extents, which a flag of the leaf says.
+ */
+import { compareBytes } from '@outwrite/blockdev';
+import { copyKey } from './leaf-entry.ts';
+import { removeEntries } from './leaf-remove.ts';
+import { maxKeyBytes } from './node-format.ts';
+import { entryCount } from './node-header.ts';
+import { searchLeaf } from './page-search.ts';
+import type { TreeState } from './tree-state.ts';
+
+/** Removes one key. False if it is not there. */
+export function deleteKey(state: TreeState, key: Uint8Array): boolean {
+  const { core } = state;
+  const { cache, blockSize, entry, path } = core;
+  for (;;) {
+    entry.loadKey(key);
+    path.seek(state, entry.key, entry.keyLength, 0);
+    try {
+      if (path.isEmpty) return false;
+      const frame = path.frames[0]!;
+      const position = searchLeaf(cache.slabOf(frame), cache.baseOf(frame), blockSize, entry.key, entry.keyLength);
+      if (position < 0) return false;
+      if (removeEntries(state, position, position + 1)) return true;
+    } finally {
+      core.releasePaths();
+    }
+  }
+}
+
+/** Removes all keys in `[from, to)` and returns how many there were; null is an open end. */
+export function deleteKeys(state: TreeState, from: Uint8Array | null, to: Uint8Array | null): number {
+  const { core } = state;
+  const { cache, blockSize, path } = core;
+  const lower = new Uint8Array(maxKeyBytes(blockSize));
+  const upper = new Uint8Array(maxKeyBytes(blockSize));
+  let lowerLength = from === null ? 0 : copyKey(from, lower);
+  const upperLength = to === null ? -1 : copyKey(to, upper);
+  const next = new Uint8Array(maxKeyBytes(blockSize));
+  let removedCount = 0;
+  for (;;) {
+    path.seek(state, lower, lowerLength, 0);
+    let nextLength: number;
+    try {
+      if (path.isEmpty) return removedCount;
+      const frame = path.frames[0]!;
+      const slab = cache.slabOf(frame);
+      const base = cache.baseOf(frame);
+      nextLength = path.copyNextSeparator(next);
+      const isLast = nextLength < 0 || (upperLength >= 0 && compareBytes(next, 0, nextLength, upper, 0, upperLength) >= 0);
+      const start = lowerLength === 0 ? 0 : insertPosition(searchLeaf(slab, base, blockSize, lower, lowerLength));
+      const end =
+        isLast && upperLength >= 0
+          ? insertPosition(searchLeaf(slab, base, blockSize, upper, upperLength))
+          : entryCount(slab, base);
+      if (start < end) {
+        if (!removeEntries(state, start, end)) continue;
+        removedCount += end - start;
+      }
+      if (isLast) return removedCount;
+    } finally {
+      core.releasePaths();
+    }
+    lower.set(next);
+    lowerLength = nextLength;
+  }
+}
+
+function insertPosition(found: number): number {
+  return found < 0 ? -1 - found : found;
+}

@@ -1,0 +1,140 @@
+/**
+ * What all parts of one tree store share: the log and its cache, scratch space, and the lists of trees that have changed.
+ *
+ * `node` is the one way to a node: it finds it in the cache, or reads it, verifies its checksum and validates its layout before anybody
+ * else sees it. The scratch objects serve one operation at a time. `ensure` of the log may run a delta boundary, whose stagers use them
+ * too; an operation that it tells to begin again loads everything anew.
+ */
+import { type AllocLog, isProvisional } from '@outwrite/alloc-log';
+import { assert, ClosedError, CorruptionError, OutwriteError } from '@outwrite/blockdev';
+import { type BufferCache, type Frame, NO_FRAME } from '@outwrite/buffer-cache';
+import { IndexBuilder } from './index-build.ts';
+import { IndexEntry } from './index-page.ts';
+import { LeafBuilder } from './leaf-build.ts';
+import { LeafEntry } from './leaf-entry.ts';
+import { checkNode } from './node-check.ts';
+import { INDEX_KIND, LEAF_KIND, maxKeyBytes } from './node-format.ts';
+import { TreePath } from './tree-path.ts';
+import type { TreeState } from './tree-state.ts';
+
+export class StoreCore {
+  readonly log: AllocLog;
+  readonly cache: BufferCache;
+  readonly blockSize: number;
+
+  readonly entry: LeafEntry;
+  readonly indexEntry: IndexEntry;
+  readonly leafBuilder: LeafBuilder;
+  readonly indexBuilder: IndexBuilder;
+  /** The path of the operation under way, one for a second leaf, and one to the line of its tree in the catalogue. */
+  readonly path: TreePath;
+  readonly secondPath: TreePath;
+  readonly cataloguePath: TreePath;
+  readonly keyScratch: Uint8Array;
+  readonly secondKeyScratch: Uint8Array;
+  /** Trees with changes in the open delta. */
+  changedTrees: TreeState[] = [];
+  /** Trees whose root reference has changed since the last checkpoint. */
+  movedTrees: TreeState[] = [];
+  /** Made by the store when the log is loaded; the tree of trees. */
+  catalogue: TreeState | null = null;
+  /** The log is being replayed into the trees. */
+  isReplaying = false;
+  isClosed = false;
+  /** Nodes redirected so far, for those who count both kinds of redirect. */
+  redirectedLeafCount = 0;
+  redirectedIndexCount = 0;
+
+  constructor(log: AllocLog) {
+    this.log = log;
+    this.cache = log.cache;
+    this.blockSize = log.blockSize;
+    this.entry = new LeafEntry(this.blockSize);
+    this.indexEntry = new IndexEntry(this.blockSize);
+    this.leafBuilder = new LeafBuilder(this.blockSize);
+    this.indexBuilder = new IndexBuilder(this.blockSize);
+    this.path = new TreePath(this);
+    this.secondPath = new TreePath(this);
+    this.cataloguePath = new TreePath(this);
+    this.keyScratch = new Uint8Array(maxKeyBytes(this.blockSize));
+    this.secondKeyScratch = new Uint8Array(maxKeyBytes(this.blockSize));
+  }
+
+  /**
+   * The frame of a node, read if it is not cached. Valid until the next call that may take a frame, unless it is pinned or dirty. Throws a
+   * `CorruptionError` if it is not what its pointer names.
+   */
+  node(number: number, checksum: number, birth: number, level: number, isRoot: boolean): Frame {
+    const frame = this.cache.find(number);
+    if (frame === NO_FRAME) return this.#readNode(number, checksum, birth, level, isRoot);
+    if (this.cache.slabOf(frame).u16[this.cache.baseOf(frame) >>> 1] !== kindAndLevel(level)) this.wrongNode(number, level);
+    return frame;
+  }
+
+  #readNode(number: number, checksum: number, birth: number, level: number, isRoot: boolean): Frame {
+    assert(!isProvisional(number), 'a node of the open epoch stays in memory');
+    const { cache } = this;
+    const frame = cache.read(number, checksum, level === 0 ? 'leaf' : 'index node');
+    this.checkFresh(frame, { block: number, level, birth, isRoot });
+    return frame;
+  }
+
+  /** Validates a node that has just been read; one that is not sound does not stay in the cache. */
+  checkFresh(frame: Frame, expected: { block: number; level: number; birth: number; isRoot: boolean }): void {
+    const { cache } = this;
+    try {
+      checkNode(cache.slabOf(frame), cache.baseOf(frame), this.blockSize, { ...expected, blockCount: this.log.blockLimit });
+    } catch (error) {
+      cache.discard(frame);
+      throw error;
+    }
+  }
+
+  /** Ends an operation, however it ended: nothing stays pinned. */
+  releasePaths(): void {
+    if (this.path.isHeld) this.path.release();
+    if (this.secondPath.isHeld) this.secondPath.release();
+    if (this.cataloguePath.isHeld) this.cataloguePath.release();
+  }
+
+  /**
+   * Asks the log for room between the two halves of an operation. True: go on, everything is as it was. False: begin again. Nothing is
+   * pinned meanwhile, because making room may run other operations.
+   */
+  ensure(blockCount: number, nodeCount: number, isReclaiming: boolean): boolean {
+    const { path, secondPath, cataloguePath } = this;
+    const holdsSecond = secondPath.isHeld;
+    const holdsCatalogue = cataloguePath.isHeld;
+    this.releasePaths();
+    if (!this.ensureRoom(blockCount, nodeCount, isReclaiming)) return false;
+    path.hold();
+    if (holdsSecond) secondPath.hold();
+    if (holdsCatalogue) cataloguePath.hold();
+    return true;
+  }
+
+  /** `ensure` where nothing has been looked up. Replay has all the room it needs: it takes what the log says was taken. */
+  ensureRoom(blockCount: number, nodeCount: number, isReclaiming: boolean = false): boolean {
+    return this.isReplaying || this.log.ensure(blockCount, nodeCount, isReclaiming);
+  }
+
+  checkOpen(): void {
+    if (this.isClosed) throw new ClosedError('the tree store');
+  }
+
+  /** Throws unless the store is open and the tree still there. */
+  checkUsable(state: TreeState): void {
+    this.checkOpen();
+    if (state.isDying) throw new OutwriteError('ENOENT', `tree ${state.id} has been dropped`);
+  }
+
+  /** A cached node is of another kind or level than the pointer that led to it says. */
+  wrongNode(number: number, level: number): never {
+    throw new CorruptionError(level === 0 ? 'leaf' : 'index node', 'two pointers of different levels lead to it', { block: number });
+  }
+}
+
+/** The first u16 of a node of this level. */
+export function kindAndLevel(level: number): number {
+  return level === 0 ? LEAF_KIND : INDEX_KIND | (level << 8);
+}

@@ -1,0 +1,193 @@
+/**
+ * A tree: an ordered map from byte strings to byte strings.
+ *
+ * Keys have 1 byte to a quarter of a block, values up to 1 GiB; both are copied in and out. Keys sort as unsigned bytes, a prefix before
+ * what it begins. Every operation either has its effect as a whole or throws and has none; `deleteRange` and `bulkLoad` consist of many.
+ * Changes are durable with the next commit of the store.
+ */
+import { TreeCursor } from './cursor.ts';
+import { type EntryRange, RangeBounds } from './entry-range.ts';
+import { copyKey } from './leaf-entry.ts';
+import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
+import { putValue } from './leaf-put.ts';
+import { touchLeaf } from './leaf-touch.ts';
+import { deleteKey, deleteKeys } from './range-delete.ts';
+import { fitsInline } from './node-format.ts';
+import { overflowBlockBound, readOverflow } from './overflow.ts';
+import { descriptorLengthBytes } from './overflow-format.ts';
+import type { StoreCore } from './store-core.ts';
+import { TreeAppender } from './tree-append.ts';
+import { findKey, found } from './tree-lookup.ts';
+import type { TreeState } from './tree-state.ts';
+import { copyValue } from './value-copy.ts';
+
+/** What one put takes at most: blocks allocated, and provisional nodes. */
+export interface PutRoom {
+  blocks: number;
+  nodes: number;
+}
+
+/** Up to here a loop is cheaper than a call. */
+const LOOP_BYTES = 128;
+
+export class Tree {
+  readonly #state: TreeState;
+  readonly #core: StoreCore;
+  readonly #key: Uint8Array;
+
+  /** Trees come from `TreeStore.tree` and `createTree`. */
+  constructor(state: TreeState) {
+    this.#state = state;
+    this.#core = state.core;
+    this.#key = state.core.keyScratch;
+  }
+
+  /** 1 or more, never reused in the store. */
+  get id(): number {
+    return this.#state.id;
+  }
+
+  /** Counts up with every change. */
+  get version(): number {
+    return this.#state.version;
+  }
+
+  /** Levels above the leaves. */
+  get height(): number {
+    return this.#state.level;
+  }
+
+  /** A copy of the value under `key`, or undefined. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const position = this.#find(key);
+    if (position < 0) return undefined;
+    const slab = found.slab!;
+    const { base } = found;
+    const start = leafValueStart(slab, base, position);
+    const length = leafValueLength(slab, base, position);
+    if (leafValueIsOverflow(slab, base, position)) return readOverflow(this.#core, slab.u8, start, start + length);
+    return copyValue(slab.u8, slab.u32, start, length);
+  }
+
+  /** Copies the value under `key` to `target[targetStart...]` and returns its length; copies nothing if it does not fit. -1 if there is none. */
+  getInto(key: Uint8Array, target: Uint8Array, targetStart: number = 0): number {
+    const position = this.#find(key);
+    if (position < 0) return -1;
+    const slab = found.slab!;
+    const { base } = found;
+    const start = leafValueStart(slab, base, position);
+    const length = leafValueLength(slab, base, position);
+    const { u8 } = slab;
+    if (leafValueIsOverflow(slab, base, position)) {
+      const valueLength = descriptorLengthBytes(u8, start);
+      if (targetStart + valueLength <= target.length) {
+        target.set(readOverflow(this.#core, u8, start, start + length), targetStart);
+      }
+      return valueLength;
+    }
+    if (targetStart + length > target.length) return length;
+    if (length <= LOOP_BYTES) for (let i = 0; i < length; i++) target[targetStart + i] = u8[start + i]!;
+    else target.set(u8.subarray(start, start + length), targetStart);
+    return length;
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.#find(key) >= 0;
+  }
+
+  /**
+   * Stores `value` under `key`, in place of what was there. Throws `TypeError`, `RangeError` (empty key), `TooLargeError`, `NoSpaceError`,
+   * `ReadOnlyError`, `LatchedError`, `ClosedError`, or a `CorruptionError` for what had to be read.
+   */
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#core.checkUsable(this.#state);
+    putValue(this.#state, key, value);
+  }
+
+  /** Removes the entry under `key`. False if there was none. */
+  delete(key: Uint8Array): boolean {
+    this.#core.checkUsable(this.#state);
+    return deleteKey(this.#state, key);
+  }
+
+  /**
+   * Removes all entries from `from` (null: from the first) to before `to` (null: to the last), in ascending order and steps of one leaf, and
+   * returns how many there were. Outside `transact` a step may be the last of a delta: after a crash a part of the range may be gone, always
+   * the lower one. Who needs all or nothing keeps a record of the intent in a tree, in the same delta as the first step.
+   */
+  deleteRange(from: Uint8Array | null, to: Uint8Array | null): number {
+    this.#core.checkUsable(this.#state);
+    return deleteKeys(this.#state, from, to);
+  }
+
+  /** A new cursor, before the first entry. */
+  cursor(): TreeCursor {
+    this.#core.checkUsable(this.#state);
+    return new TreeCursor(this.#state);
+  }
+
+  /** Entries of a range as pairs of copies. The tree may be changed meanwhile; entries are as they are when they are reached. */
+  *entries(range: EntryRange = {}): IterableIterator<[Uint8Array, Uint8Array]> {
+    for (const cursor of this.#walk(range)) yield [cursor.key(), cursor.value()];
+  }
+
+  *keys(range: EntryRange = {}): IterableIterator<Uint8Array> {
+    for (const cursor of this.#walk(range)) yield cursor.key();
+  }
+
+  *values(range: EntryRange = {}): IterableIterator<Uint8Array> {
+    for (const cursor of this.#walk(range)) yield cursor.value();
+  }
+
+  /**
+   * Loads entries whose keys ascend, beyond the last key of the tree, and returns how many. Leaves get about 95 percent full. Throws a
+   * `RangeError` at a key that does not ascend; what was loaded before stays.
+   */
+  bulkLoad(entries: Iterable<readonly [Uint8Array, Uint8Array]>): number {
+    const appender = new TreeAppender(this.#state);
+    let count = 0;
+    for (const [key, value] of entries) {
+      appender.append(key, value);
+      count++;
+    }
+    return count;
+  }
+
+  /**
+   * Makes the leaf that `key` belongs to part of the open delta without changing an entry: for layers that delay their changes to the close
+   * of the delta, where they then read nothing and take room for new leaves only. False if it was already. Throws as `put`.
+   */
+  touch(key: Uint8Array): boolean {
+    this.#core.checkUsable(this.#state);
+    return touchLeaf(this.#state, key);
+  }
+
+  /** What a put of a key and value of these lengths takes in the worst case, for those who set room aside for later. */
+  putRoom(keyLength: number, valueLength: number): PutRoom {
+    const { blockSize, catalogue } = this.#core;
+    const isInline = fitsInline(blockSize, keyLength, valueLength);
+    // The leaf and a second one; each level redirected and split, and a new root; the path to the line in the catalogue.
+    return {
+      blocks: 2 + (isInline ? 0 : overflowBlockBound(blockSize, valueLength)),
+      nodes: 2 * this.#state.level + 2 + catalogue!.level + 1,
+    };
+  }
+
+  #find(key: Uint8Array): number {
+    const core = this.#core;
+    if (core.isClosed || this.#state.isDying) core.checkUsable(this.#state);
+    return findKey(this.#state, this.#key, copyKey(key, this.#key));
+  }
+
+  *#walk(range: EntryRange): IterableIterator<TreeCursor> {
+    this.#core.checkUsable(this.#state);
+    let left = range.limit ?? Number.POSITIVE_INFINITY;
+    if (!(left >= 0)) throw new RangeError('a limit is not negative');
+    const bounds = new RangeBounds(range, this.#core.blockSize);
+    const cursor = new TreeCursor(this.#state);
+    for (let isThere = bounds.begin(cursor); isThere && left > 0; isThere = bounds.step(cursor), left--) {
+      if (!bounds.has(cursor)) return;
+      yield cursor;
+    }
+  }
+}
