@@ -46,16 +46,18 @@ export class TreeSealer {
     const { id } = state;
     if (state.wasCreated) this.#sealer.gone(encodeCreated(id));
     if (state.startedDying) this.#sealer.gone(encodeDying(id));
+    const firsts: string[] = [];
     let coveredTo = '';
     for (const first of [...state.gone.keys()].sort()) {
-      const end = state.gone.get(first)!;
-      if (coveredTo !== '' && first < coveredTo) continue;
-      if (end === null) {
-        this.#sealer.gone(encodeLeafGone(id, textSeparator(first)));
-      } else {
-        this.#sealer.gone(encodeLeavesGone(id, textSeparator(first), textSeparator(end)));
-        coveredTo = end;
-      }
+      if (first < coveredTo) continue;
+      firsts.push(first);
+      coveredTo = state.gone.get(first) ?? '';
+    }
+    // From the last to the first: the first leaf of a tree goes when it is the only one, in replay as it was live.
+    for (const first of firsts.reverse()) {
+      const end = state.gone.get(first);
+      const separator = textSeparator(first);
+      this.#sealer.gone(typeof end === 'string' ? encodeLeavesGone(id, separator, textSeparator(end)) : encodeLeafGone(id, separator));
     }
   }
 
