@@ -32,15 +32,21 @@ function ownerOf(argument: string, id: number, present: number): number {
 export function beginAttributes(head: Head, operation: Operation, path: string, follow: boolean): Inode {
   head.beginChange(operation);
   let inode: Inode;
-  do inode = head.walker.resolve(operation, path, follow);
-  while (!head.staging.reserve(operation, PUTS_TO_CHANGE, false));
+  do {
+    head.staging.begin();
+    inode = head.walker.resolve(operation, path, follow);
+    head.staging.needInode(operation, inode, false);
+  } while (!head.staging.reserve(operation, PUTS_TO_CHANGE, false));
   return inode;
 }
 
 /** As `beginAttributes`, for an inode that the caller has open. */
-export function beginOpenAttributes(head: Head, operation: Operation): void {
+export function beginOpenAttributes(head: Head, operation: Operation, inode: Inode): void {
   head.beginChange(operation);
-  while (!head.staging.reserve(operation, PUTS_TO_CHANGE, false));
+  do {
+    head.staging.begin();
+    head.staging.needInode(operation, inode, false);
+  } while (!head.staging.reserve(operation, PUTS_TO_CHANGE, false));
 }
 
 export function changeMode(head: Head, inode: Inode, mode: number): void {

@@ -20,6 +20,23 @@ export const PUTS_TO_CREATE = 7;
 /** Room at staging for taking a name away: name, directory 2, inode 2, orphan, volume record. */
 export const PUTS_TO_UNLINK = 7;
 
+/** First half of making an inode with a name. */
+export function needToCreate(head: Head, operation: Operation, directory: Inode, name: string): void {
+  const { staging } = head;
+  staging.needInode(operation, directory, false);
+  staging.needName(operation, directory, name, false);
+  staging.needRecord(operation, false);
+}
+
+/** First half of taking a name, perhaps the last one, away from `inode`. */
+export function needToUnlink(head: Head, operation: Operation, directory: Inode, entry: NameEntry, inode: Inode): void {
+  const { staging } = head;
+  staging.needInode(operation, directory, true);
+  staging.needName(operation, directory, entry.name, true);
+  staging.needInode(operation, inode, true);
+  staging.needRecord(operation, true);
+}
+
 /** Second half: lets `name`, which leads nowhere, lead to `inode`. Does not count the link. */
 export function giveName(head: Head, directory: Inode, name: string, inode: Inode): void {
   if (head.cache.addName(directory, name, inode.number, entryTypeOf(inode.mode))) {
@@ -45,9 +62,11 @@ export function makeDirectory(head: Head, operation: Operation, path: string, mo
   head.beginChange(operation);
   const { walker } = head;
   do {
-    if (!walker.locate(operation, path, false)) operation.fail('ENOENT');
+    head.staging.begin();
+    if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.entry !== null || walker.name === '') operation.fail('EEXIST');
     if (walker.directory.linkCount >= LINK_COUNT_LIMIT || !head.hasInodeNumbers) operation.fail('EMLINK');
+    needToCreate(head, operation, walker.directory, walker.name);
   } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
   const parent = walker.directory;
   const inode = head.makeInode(newMode(head, MODE_DIRECTORY, mode));
@@ -62,12 +81,14 @@ export function removeDirectory(head: Head, operation: Operation, path: string):
   let entry: NameEntry;
   let inode: Inode;
   do {
-    if (!walker.locate(operation, path, false)) operation.fail('ENOENT');
+    head.staging.begin();
+    if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     entry = walker.entry ?? operation.fail('ENOENT');
     inode = head.cache.get(entry.inode);
     if (!inode.isDirectory) operation.fail('ENOTDIR');
     if (inode.sizeBytes !== 0) operation.fail('ENOTEMPTY');
+    needToUnlink(head, operation, walker.directory, entry, inode);
   } while (!head.staging.reserve(operation, PUTS_TO_UNLINK, true));
   const parent = walker.directory;
   takeName(head, parent, entry);

@@ -160,7 +160,11 @@ function changeInline(
   source: Uint8Array,
 ): void {
   const reclaiming = sizeBytes < inode.sizeBytes;
-  while (!head.staging.reserve(operation, PUTS_TO_WRITE, reclaiming));
+  do {
+    head.staging.begin();
+    head.staging.needInode(operation, inode, reclaiming);
+    head.staging.needContent(operation, inode, reclaiming);
+  } while (!head.staging.reserve(operation, PUTS_TO_WRITE, reclaiming));
   applyInline(head, inode, sizeBytes, position, source);
 }
 
@@ -208,7 +212,7 @@ function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming:
     handOver(head, operation, inode);
   }
   const map = mapOf(head, inode, isNew);
-  while (!head.staging.reserve(operation, 1, reclaiming));
+  reserveRecord(head, operation, inode, reclaiming);
   head.touch(inode);
   inode.changingCount++;
   return map;
@@ -221,24 +225,29 @@ function endMapped(head: Head, inode: Inode, map: FileMap): void {
   head.orphans.settle(inode);
 }
 
+/** First half of a change of the record alone. */
+function reserveRecord(head: Head, operation: Operation, inode: Inode, reclaiming: boolean): void {
+  do {
+    head.staging.begin();
+    head.staging.needInode(operation, inode, reclaiming);
+  } while (!head.staging.reserve(operation, PUTS_TO_WRITE, reclaiming));
+}
+
 /** Puts a changed small content into the tree, where `filemap` looks for it, and marks the file as kept by `filemap`. */
 function handOver(head: Head, operation: Operation, inode: Inode): void {
-  while (inode.content !== null) {
-    if (!head.staging.reserve(operation, PUTS_TO_WRITE + 1, false)) continue;
+  if (inode.content !== null) {
     const content = inode.content.subarray(0, inode.sizeBytes);
     const key = head.keys.numbered(inode.number, KIND.inline, 0);
     try {
-      // Within a transaction no commit is made, so the content is not staged under our hands.
-      head.log.transact(() => {
-        if (content.length !== 0) head.tree.put(key, content);
-        else if (inode.inlineStored) head.tree.delete(key);
-      });
+      // A commit that this makes for want of room stages the same content.
+      if (content.length !== 0) head.tree.put(key, content);
+      else if (inode.inlineStored) head.tree.delete(key);
     } catch (error) {
       rethrow(error, operation);
     }
     inode.content = null;
   }
-  while (!head.staging.reserve(operation, 1, false));
+  reserveRecord(head, operation, inode, false);
   inode.flags |= FLAG_MAPPED;
   inode.inlineStored = false;
   head.touchRecord(inode);

@@ -195,13 +195,13 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
   fchmodSync(fd: number, mode: number | string): void {
     const { inode } = this.descriptors.get(fd, 'fchmod');
     const permissions = modeOf(mode);
-    beginOpenAttributes(this.head, new Operation('fchmod'));
+    beginOpenAttributes(this.head, new Operation('fchmod'), inode);
     changeMode(this.head, inode, permissions);
   }
 
   fchownSync(fd: number, uid: number, gid: number): void {
     const { inode } = this.descriptors.get(fd, 'fchown');
-    beginOpenAttributes(this.head, new Operation('fchown'));
+    beginOpenAttributes(this.head, new Operation('fchown'), inode);
     changeOwner(this.head, inode, uid, gid);
   }
 
@@ -209,7 +209,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     const { inode } = this.descriptors.get(fd, 'futime');
     const accessed = timestampOf('atime', atime);
     const modified = timestampOf('mtime', mtime);
-    beginOpenAttributes(this.head, new Operation('futime'));
+    beginOpenAttributes(this.head, new Operation('futime'), inode);
     changeTimes(this.head, inode, accessed, modified);
   }
 

@@ -170,7 +170,7 @@ export class InodeCache {
     for (const inode of this.#inodes.values()) {
       if (this.#inodes.size <= goal || steps-- === 0) break;
       const pinned = inode.dirty || inode.openCount !== 0 || inode.changingCount !== 0;
-      if (pinned || inode.referenced || (inode.map !== null && inode.map.isDirty)) {
+      if (pinned || inode.referenced || inode.map?.isDirty === true) {
         // To the end of the map: a second turn. The walk meets it again.
         inode.referenced = false;
         this.#inodes.delete(inode.number);

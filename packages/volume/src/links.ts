@@ -2,7 +2,15 @@
  * Hard links, symbolic links, and the removal of names.
  */
 import type { NameEntry } from './directory-names.ts';
-import { giveName, newMode, PUTS_TO_CREATE, PUTS_TO_UNLINK, takeName } from './directory-operations.ts';
+import {
+  giveName,
+  needToCreate,
+  needToUnlink,
+  newMode,
+  PUTS_TO_CREATE,
+  PUTS_TO_UNLINK,
+  takeName,
+} from './directory-operations.ts';
 import type { Operation } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import { strictUtf8Decoder, utf8Encoder } from './host.ts';
@@ -25,11 +33,14 @@ export function unlink(head: Head, operation: Operation, path: string): void {
   let entry: NameEntry;
   let inode: Inode;
   do {
-    if (!walker.locate(operation, path, false)) operation.fail('ENOENT');
+    head.staging.begin();
+    if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail('EISDIR');
     entry = walker.entry ?? operation.fail('ENOENT');
     inode = head.cache.get(entry.inode);
     if (inode.isDirectory) operation.fail('EISDIR');
+    if (walker.endsInSlash) operation.fail('ENOTDIR');
+    needToUnlink(head, operation, walker.directory, entry, inode);
   } while (!head.staging.reserve(operation, PUTS_TO_UNLINK, true));
   takeName(head, walker.directory, entry);
   dropLink(head, inode);
@@ -42,12 +53,15 @@ export function link(head: Head, operation: Operation, existingPath: string, new
   const { walker } = head;
   let inode: Inode;
   do {
+    head.staging.begin();
     inode = walker.resolve(operation, existingPath, false);
     if (inode.isDirectory) operation.fail('EPERM');
     if (inode.linkCount >= LINK_COUNT_LIMIT) operation.fail('EMLINK');
-    if (!walker.locate(operation, newPath, false)) operation.fail('ENOENT');
+    if (!walker.locateName(operation, newPath)) operation.fail('ENOENT');
     if (walker.entry !== null || walker.name === '') operation.fail('EEXIST');
     if (walker.endsInSlash) operation.fail('ENOENT');
+    head.staging.needInode(operation, inode, false);
+    needToCreate(head, operation, walker.directory, walker.name);
   } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
   inode.linkCount++;
   head.touchRecord(inode);
@@ -63,10 +77,12 @@ export function symlink(head: Head, operation: Operation, target: string, path: 
   if (strictUtf8Decoder.decode(bytes) !== target) operation.fail('EINVAL');
   const { walker } = head;
   do {
-    if (!walker.locate(operation, path, false)) operation.fail('ENOENT');
+    head.staging.begin();
+    if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.entry !== null || walker.name === '') operation.fail('EEXIST');
     if (walker.endsInSlash) operation.fail('ENOENT');
     if (!head.hasInodeNumbers) operation.fail('ENOSPC');
+    needToCreate(head, operation, walker.directory, walker.name);
   } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
   const { directory, name } = walker;
   const inode = head.makeInode(newMode(head, MODE_SYMLINK, 0o777) | 0o777);

@@ -4,7 +4,7 @@
  * An open file keeps its inode in memory, and its content on the device, until it is closed; an inode without a name is then
  * reclaimed. Closing waits for no one: background writes count as users of the inode themselves.
  */
-import { giveName, newMode, PUTS_TO_CREATE } from './directory-operations.ts';
+import { giveName, needToCreate, newMode, PUTS_TO_CREATE } from './directory-operations.ts';
 import { readContent, replaceInline, resizeContent, writeContent, writeContentInBackground } from './file-content.ts';
 import { Operation } from './fs-errors.ts';
 import { fsConstants } from './fs-flags.ts';
@@ -63,6 +63,7 @@ function findOrMake(head: Head, operation: Operation, path: string, flags: numbe
   const creating = (flags & O_CREAT) !== 0;
   const exclusive = creating && (flags & O_EXCL) !== 0;
   do {
+    head.staging.begin();
     if (!walker.locate(operation, path, !exclusive && (flags & O_NOFOLLOW) === 0)) operation.fail('ENOENT');
     const inode = walker.inode();
     if (inode !== null) {
@@ -75,6 +76,7 @@ function findOrMake(head: Head, operation: Operation, path: string, flags: numbe
     if (!creating) operation.fail('ENOENT');
     if (walker.endsInSlash) operation.fail('EISDIR');
     if (!head.hasInodeNumbers) operation.fail('ENOSPC');
+    needToCreate(head, operation, walker.directory, walker.name);
   } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
   const { directory, name } = walker;
   const inode = head.makeInode(newMode(head, MODE_FILE, mode));
@@ -99,15 +101,18 @@ export function writeSmallFile(
   const { walker } = head;
   let inode: Inode | null;
   do {
+    head.staging.begin();
     if (!walker.locate(operation, path, true)) operation.fail('ENOENT');
     inode = walker.inode();
     if (inode !== null) {
       if (inode.isDirectory) operation.fail('EISDIR');
       if (inode.isMapped) return false;
-    } else if (walker.endsInSlash) {
-      operation.fail('EISDIR');
-    } else if (!head.hasInodeNumbers) {
-      operation.fail('ENOSPC');
+      head.staging.needInode(operation, inode, false);
+      head.staging.needContent(operation, inode, false);
+    } else {
+      if (walker.endsInSlash) operation.fail('EISDIR');
+      if (!head.hasInodeNumbers) operation.fail('ENOSPC');
+      needToCreate(head, operation, walker.directory, walker.name);
     }
   } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
   if (inode === null) {

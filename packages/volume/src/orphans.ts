@@ -84,7 +84,12 @@ export class OrphanList {
         const from = head.keys.plain(inode.number, KIND.xattr).slice();
         head.tree.deleteRange(from, head.keys.plain(inode.number, KIND.xattr + 1).slice());
       }
-      while (!head.staging.reserve(operation, PUTS_TO_REMOVE, true));
+      do {
+        head.staging.begin();
+        head.staging.needInode(operation, inode, true);
+        head.staging.needRecord(operation, true);
+        head.staging.needOrphan(operation, inode.number);
+      } while (!head.staging.reserve(operation, PUTS_TO_REMOVE, true));
     } finally {
       inode.openCount--;
     }
@@ -98,6 +103,6 @@ export class OrphanList {
     head.staging.markRecord();
     inode.removed = true;
     if (inode.isDirectory || inode.isSymlink) head.walker.forgetDirectories();
-    head.staging.markInode(inode);
+    head.staging.markRemoval(inode);
   }
 }

@@ -65,6 +65,7 @@ export class PathWalker {
   readonly #stack: Inode[] = [];
   readonly #names: string[] = [];
   #linkCount = 0;
+  #keepsLink = false;
   readonly #remembered: Map<string, Inode> = new Map();
   #lastPath = '';
   #lastDirectory: Inode | null = null;
@@ -96,6 +97,20 @@ export class PathWalker {
   inode(): Inode | null {
     if (this.entry !== null) return this.#head.cache.get(this.entry.inode);
     return this.name === '' ? this.directory : null;
+  }
+
+  /**
+   * Finds the name that `path` ends in, for operations that make, move or remove names: a link at the end is never followed, and with a
+   * slash behind it is still that name; `endsInSlash` tells. False when a directory on the way does not exist. `withStack` as in
+   * `locateWithStack`.
+   */
+  locateName(operation: Operation, path: string, withStack = false): boolean {
+    this.#keepsLink = true;
+    try {
+      return withStack ? this.locateWithStack(operation, path, false) : this.locate(operation, path, false);
+    } finally {
+      this.#keepsLink = false;
+    }
   }
 
   /**
@@ -199,10 +214,11 @@ export class PathWalker {
     }
     const directory = this.#top;
     const entry = this.#lookUp(operation, directory, name);
-    if (entry !== null && entry.type === ENTRY_SYMLINK && (follow || this.endsInSlash)) {
+    if (entry?.type === ENTRY_SYMLINK && (follow || (this.endsInSlash && !this.#keepsLink))) {
       return this.#locateEnd(operation, this.#followedTarget(operation, entry), true, false);
     }
-    if (entry !== null && this.endsInSlash && entry.type !== ENTRY_DIRECTORY) operation.fail('ENOTDIR');
+    if (entry !== null && this.endsInSlash && entry.type !== ENTRY_DIRECTORY && !this.#keepsLink)
+      operation.fail('ENOTDIR');
     this.directory = directory;
     this.name = name;
     this.entry = entry;

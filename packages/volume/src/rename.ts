@@ -23,13 +23,15 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
   let moved: Inode;
   let replaced: Inode | null;
   do {
-    if (!walker.locate(operation, oldPath, false)) operation.fail('ENOENT');
+    head.staging.begin();
+    if (!walker.locateName(operation, oldPath)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     oldEntry = walker.entry ?? operation.fail('ENOENT');
     oldParent = walker.directory;
     moved = head.cache.get(oldEntry.inode);
+    if (walker.endsInSlash && !moved.isDirectory) operation.fail('ENOTDIR');
 
-    if (!walker.locateWithStack(operation, newPath, false)) operation.fail('ENOENT');
+    if (!walker.locateName(operation, newPath, true)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     if (walker.endsInSlash && !moved.isDirectory) operation.fail('ENOTDIR');
     if (moved.isDirectory && walker.isBelow(moved)) operation.fail('EINVAL');
@@ -41,6 +43,16 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
       if (replaced.isDirectory && replaced.sizeBytes !== 0) operation.fail('ENOTEMPTY');
     } else if (moved.isDirectory && oldParent !== walker.directory && walker.directory.linkCount >= LINK_COUNT_LIMIT) {
       operation.fail('EMLINK');
+    }
+    const { staging } = head;
+    staging.needInode(operation, oldParent, false);
+    staging.needName(operation, oldParent, oldEntry.name, false);
+    staging.needInode(operation, walker.directory, false);
+    staging.needName(operation, walker.directory, walker.name, false);
+    staging.needInode(operation, moved, false);
+    if (replaced !== null) {
+      staging.needInode(operation, replaced, false);
+      staging.needRecord(operation, false);
     }
   } while (!head.staging.reserve(operation, PUTS_TO_RENAME, false));
 

@@ -1,17 +1,19 @@
 /**
  * Write-back of what is kept as objects: inodes, names, small contents, the orphan list and the volume record.
  *
- * First half of an operation: `reserve` makes room for the worst case of the puts that staging may do for it. Second half: `mark...` puts
- * changed objects on the lists and holds their room. When the log closes a delta it calls `stage`, which gives the room back, walks the
- * changed inodes in the order of their numbers, and brings the tree to their state: so puts come in key order, and what was made and
- * removed in between never reaches the tree.
+ * First half of an operation: `begin`; then `needInode`, `needName` and so on for each entry of the tree that staging will change on its
+ * behalf, which reads the leaf concerned and makes it part of the open delta, so that staging reads nothing; then `reserve`, which makes
+ * room for what may be added. If a delta was closed on the way the operation begins again. Second half: `mark...` puts changed objects on
+ * the lists and holds their room.
  *
- * Afterwards everything is clean, except inodes whose content is being changed across the boundary: they stay on the list, and their
- * room is held again, so that the size in the record follows the content in every delta.
+ * When the log closes a delta it calls `stage`, which gives the room back, walks the changed inodes in the order of their numbers, and
+ * brings the tree to their state: so puts come in key order, and what was made and removed in between never reaches the tree. Afterwards
+ * everything is clean, except inodes whose content is being changed across the boundary: they stay on the list, and their room is held
+ * again, so that the size in the record follows the content in every delta.
  */
 
 import type { AllocLog } from '@outwrite/alloc-log';
-import { assert, type OutwriteError } from '@outwrite/blockdev';
+import { assert, NoSpaceError, type OutwriteError } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import type { ContentArena } from './content-arena.ts';
 import { type Operation, rethrow } from './fs-errors.ts';
@@ -43,17 +45,22 @@ import {
 const INODE_OBJECT_BYTES = 400;
 const NAME_OBJECT_BYTES = 200;
 
-// What staging may allocate for a change, in blocks, an index node counted twice. Changes of what the tree has may each meet a leaf of
-// their own; what is new goes to the end of the keys, since inode numbers ascend, and fills leaves to a half at least.
-/** A put or delete of one key: the leaf, its neighbour or second half, and the index node above. */
-const BLOCKS_OF_CHANGE = 4;
-/** A further put or delete next to one that was counted. */
-const BLOCKS_OF_NEIGHBOUR = 2;
+// What staging may allocate for a change, in blocks. The leaf itself is of the open delta already (`need...`).
+/** An entry that may grow, or one more in a leaf that may be full: a second half, and its share of the index. */
+const BLOCKS_OF_GROWTH = 1.25;
+/** An entry that goes: the neighbour that is merged with. */
+const BLOCKS_OF_REMOVAL = 1;
+/** A record that is put again; it keeps its length. */
+const BLOCKS_OF_RECORD = 0.125;
+/** A change of a leaf that could not be made part of the delta beforehand, for want of space on a volume where space is to be freed. */
+const BLOCKS_UNPREPARED = 4;
+/** What an operation asks for in the first half for each entry that it will change: more than any of the above. */
+const BLOCKS_OF_PUT = 4;
 /** Bytes of an entry in a leaf beyond key and value, about. */
 const ENTRY_OVERHEAD_BYTES = 16;
-/** Blocks for each byte that is new, as parts of a block: leaves half full, and the index above them. */
+/** Parts of a block for each block of new entries that stand together: leaves half full, and the index above them. */
 const NEW_BLOCK_SHARE = 2.25;
-/** The largest entry of a name in a leaf of half the least fill after merging, as part of a leaf. */
+/** Leaves that names of one directory fill at least to this part, as merging leaves them. */
 const LEAST_LEAF_FILL = 0.375;
 
 export interface StagingParts {
@@ -86,6 +93,8 @@ export class Staging {
   /** What the changes need, with parts of blocks; `#heldBlocks` is what the log holds for them. */
   #wantedBlocks = 0;
   #heldBlocks = 0;
+  #unpreparedBlocks = 0;
+  #beganInDelta = 0;
   #objectBytes = 0;
 
   constructor(parts: StagingParts) {
@@ -108,16 +117,68 @@ export class Staging {
     return this.#inodes.length !== 0 || this.#recordDirty;
   }
 
+  /** Begins a first half. */
+  begin(): void {
+    this.#beganInDelta = this.#log.openDelta;
+  }
+
+  /** First half: the record of `inode` will change. */
+  needInode(operation: Operation, inode: Inode, reclaiming: boolean): void {
+    if (inode.stored && !inode.dirty) this.#touch(operation, this.#keys.plain(inode.number, KIND.record), reclaiming);
+  }
+
+  /** First half: `name` of `directory` will change. */
+  needName(operation: Operation, directory: Inode, name: string, reclaiming: boolean): void {
+    if (directory.stored) this.#touch(operation, this.#keys.named(directory.number, KIND.name, name), reclaiming);
+  }
+
+  /** First half: the small content of `inode` will change. */
+  needContent(operation: Operation, inode: Inode, reclaiming: boolean): void {
+    if (inode.stored && inode.content === null) {
+      this.#touch(operation, this.#keys.numbered(inode.number, KIND.inline, 0), reclaiming);
+    }
+  }
+
+  /** First half: the volume record will change, since an inode comes or goes. */
+  needRecord(operation: Operation, reclaiming: boolean): void {
+    if (this.#recordDirty) return;
+    this.#touch(operation, this.#keys.plain(VOLUME_INODE, KIND.record), reclaiming);
+    // New inodes have the largest numbers: their keys go to the last leaf.
+    if (!reclaiming) this.#touch(operation, this.#keys.plain(this.#record.nextInode, KIND.record), false);
+  }
+
+  /** First half: the orphan list will or will not hold `number`. */
+  needOrphan(operation: Operation, number: number): void {
+    this.#touch(operation, this.#keys.numbered(VOLUME_INODE, KIND.orphan, number), true);
+  }
+
+  #touch(operation: Operation, key: Uint8Array, reclaiming: boolean): void {
+    try {
+      this.#tree.touch(key);
+    } catch (error) {
+      if (!(error instanceof NoSpaceError)) throw error;
+      if (!reclaiming) operation.fail('ENOSPC', error);
+      // What frees space may use the reserve: staging redirects the leaf then, and its room is held.
+      this.#unpreparedBlocks += BLOCKS_UNPREPARED;
+    }
+  }
+
   /**
-   * Makes sure that there is room for `putCount` puts or deletes at staging. False: a commit was made to gain room, so everything looked
-   * up before may have changed, and the operation begins again. Throws the operation's `ENOSPC`. `reclaiming` opens the reserve.
+   * Ends a first half: makes sure that there is room for `putCount` puts or deletes at staging. False: a delta was closed meanwhile, so
+   * everything looked up before may have changed, and the operation begins again. Throws the operation's `ENOSPC`. `reclaiming` opens the
+   * reserve.
    */
   reserve(operation: Operation, putCount: number, reclaiming: boolean): boolean {
+    const unpreparedBlocks = this.#unpreparedBlocks;
+    this.#unpreparedBlocks = 0;
     try {
-      return this.#log.ensure(putCount * BLOCKS_OF_CHANGE + this.#tree.height, 0, reclaiming);
+      if (!this.#log.ensure(putCount * BLOCKS_OF_PUT + unpreparedBlocks, 0, reclaiming)) return false;
     } catch (error) {
       return rethrow(error as OutwriteError, operation);
     }
+    if (this.#log.openDelta !== this.#beganInDelta) return false;
+    if (unpreparedBlocks > 0) this.#hold(unpreparedBlocks);
+    return true;
   }
 
   /** Holds room for changes; parts of a block add up. */
@@ -144,12 +205,16 @@ export class Staging {
     if (count !== 0 && this.#inodes[count - 1].number > inode.number) this.#sorted = false;
     this.#inodes.push(inode);
     this.#objectBytes += INODE_OBJECT_BYTES;
-    // A removal also deletes a content or a link target.
     this.#hold(
-      inode.stored
-        ? BLOCKS_OF_CHANGE + BLOCKS_OF_NEIGHBOUR
-        : this.#shareOf(RECORD_KEY_BYTES + INODE_RECORD_BYTES + SHORT_TARGET_BYTES),
+      inode.stored ? BLOCKS_OF_RECORD : this.#shareOf(RECORD_KEY_BYTES + INODE_RECORD_BYTES + SHORT_TARGET_BYTES),
     );
+  }
+
+  /** Puts an inode that exists no longer on the list. */
+  markRemoval(inode: Inode): void {
+    this.markInode(inode);
+    // Its record, and the content or the link target next to it.
+    if (inode.stored) this.#hold(2 * BLOCKS_OF_REMOVAL);
   }
 
   /** For one name of `directory` that became dirty; the directory itself is marked apart. */
@@ -157,27 +222,26 @@ export class Staging {
     this.#objectBytes += NAME_OBJECT_BYTES;
     const names = directory.names;
     assert(names !== null, 'a changed name is known');
-    const entryBytes = RECORD_KEY_BYTES + 3 * name.length + ENTRY_VALUE_BYTES;
-    let blocks = this.#shareOf(entryBytes);
+    let blocks = this.#shareOf(RECORD_KEY_BYTES + 3 * name.length + ENTRY_VALUE_BYTES);
     if (directory.stored) {
-      // At worst each change meets another leaf, but never more leaves than the directory has.
+      // At worst each change fills another leaf, but never more leaves than the directory has.
       const leafCount =
         (directory.sizeBytes * this.#largestNameEntryBytes) / (LEAST_LEAF_FILL * this.#log.blockSize) + 2;
-      const before = Math.min(names.changes.length - 1, leafCount);
-      blocks += BLOCKS_OF_CHANGE * (Math.min(names.changes.length, leafCount) - before);
+      const changeCount = names.changes.length;
+      blocks += BLOCKS_OF_GROWTH * (Math.min(changeCount, leafCount) - Math.min(changeCount - 1, leafCount));
     }
-    this.#hold(Math.max(0, blocks));
+    this.#hold(blocks);
   }
 
   /** For the content of a small file, or the long target of a link, that is not counted yet. */
   markContent(inode: Inode, sizeBytes: number): void {
-    this.#hold(inode.stored ? BLOCKS_OF_NEIGHBOUR : this.#shareOf(NUMBERED_KEY_BYTES + sizeBytes));
+    this.#hold(inode.stored ? BLOCKS_OF_GROWTH : this.#shareOf(NUMBERED_KEY_BYTES + sizeBytes));
   }
 
   markRecord(): void {
     if (this.#recordDirty) return;
     this.#recordDirty = true;
-    this.#hold(BLOCKS_OF_CHANGE);
+    this.#hold(BLOCKS_OF_RECORD);
   }
 
   /** Lets the orphan list hold `number`, or not. */
@@ -187,7 +251,7 @@ export class Staging {
     if (pending === undefined) {
       this.#orphanChanges.set(number, present);
       this.#objectBytes += NAME_OBJECT_BYTES;
-      this.#hold(BLOCKS_OF_NEIGHBOUR);
+      this.#hold(BLOCKS_OF_GROWTH);
     } else {
       // The list in the tree is already as it is to be.
       this.#orphanChanges.delete(number);

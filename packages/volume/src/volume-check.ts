@@ -116,7 +116,8 @@ class VolumeCheck {
       block: (block: number, count: number, kind: string) => {
         for (const finding of this.#audit.reach(block, count, kind)) findings.push(ofSpace(finding));
       },
-      problem: (error: CorruptionError) => {
+      problem: (error: Error) => {
+        if (!(error instanceof OutwriteError)) throw error;
         this.#complete = false;
         if (findings.length < MOST_TREE_FINDINGS) findings.push(ofError(error));
       },

@@ -69,8 +69,8 @@ export function collectStats(head: Head, volume: { openDescriptors: number; dama
     bytesWritten: log.bytesWritten,
     redirects: {
       dataBlocks: files.redirectedBlocks,
-      treeLeaves: redirects.leafRedirects,
-      treeIndexNodes: redirects.indexRedirects,
+      treeLeaves: redirects.redirectedLeaves,
+      treeIndexNodes: redirects.redirectedIndexNodes,
     },
     files,
     cache: {

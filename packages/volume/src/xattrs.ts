@@ -66,7 +66,9 @@ function changeXattr(
 ): void {
   head.beginChange(operation);
   for (;;) {
+    head.staging.begin();
     const inode = find();
+    head.staging.needInode(operation, inode, reclaiming);
     const key = xattrKey(head, operation, inode, name).slice();
     const room = head.tree.putRoom(key.length, valueLength);
     const record = head.tree.putRoom(head.log.blockSize / 4, head.log.blockSize / 4);
