@@ -232,15 +232,20 @@ export class AllocLog {
     this.#core.heldCount -= blocks;
   }
 
-  /** Runs `fn` with no delta boundary inside: after a crash all of it is there or nothing. Nothing is undone when `fn` throws. */
-  transact<T>(fn: () => T): T {
+  /**
+   * Runs `fn` with no delta boundary inside: after a crash all of it is there or nothing. Nothing is undone when `fn` throws. With
+   * `reclaiming` the reserve is open to whatever `fn` calls: for a change that frees more than it takes and consists of operations of others.
+   */
+  transact<T>(fn: () => T, reclaiming: boolean = false): T {
     const core = this.#core;
     core.check();
     core.transactionDepth++;
+    if (reclaiming) core.reclaimingDepth++;
     try {
       return fn();
     } finally {
       core.transactionDepth--;
+      if (reclaiming) core.reclaimingDepth--;
     }
   }
 

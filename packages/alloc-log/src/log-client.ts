@@ -67,4 +67,9 @@ export interface Relocator {
   write(block: number, bytes: Uint8Array): void;
   /** Reads `old`, verifies it, writes it to a new place, releases the old one, and returns the new block: once for all owners. */
   copyBlock(old: BlockPointer, structure: string): number;
+  /**
+   * As `copyBlock` for consecutive blocks from `start` on, which get consecutive new places: returns the first of those, or -1 with nothing
+   * done if no free run is long enough. One checksum a block.
+   */
+  copyExtent(start: number, checksums: ArrayLike<number>, birth: number, structure: string): number;
 }

@@ -112,6 +112,28 @@ function relocate(core: LogCore, last: LoggedDelta, spared: Extent[]): number {
       release(old.block);
       return block;
     },
+    copyExtent: (start: number, checksums: ArrayLike<number>, birth: number, structure: string): number => {
+      const place = findRun(core, checksums.length);
+      if (place === -1) return -1;
+      const blocks: Uint8Array[] = [];
+      for (let i = 0; i < checksums.length; i++) {
+        blocks.push(readVerified(device, blockBytes, { block: start + i, checksum: checksums[i]!, birth }, structure));
+      }
+      core.map.pages.setUsed(place, blocks.length);
+      for (let i = 0; i < blocks.length; i++) {
+        write(place + i, blocks[i]!);
+        release(start + i);
+      }
+      return place;
+    },
   });
   return relocatedCount;
+}
+
+/** The first of so many consecutive free blocks, near what was allocated last or else at the end; -1 if there are none in either place. */
+function findRun(core: LogCore, blockCount: number): number {
+  const near = core.map.findExtent(blockCount);
+  if (near !== null && near.count === blockCount) return near.start;
+  const fresh = core.map.findExtent(blockCount, core.map.pages.sizeBlocks);
+  return fresh !== null && fresh.count === blockCount ? fresh.start : -1;
 }

@@ -22,9 +22,10 @@ export class Room {
   }
 
   /** See `AllocLog.ensure`. */
-  ensure(blocks: number, nodes: number, reclaiming: boolean): boolean {
+  ensure(blocks: number, nodes: number, isReclaiming: boolean): boolean {
     const needed = blocks + 2 * nodes;
     const core = this.#core;
+    const reclaiming = isReclaiming || core.reclaimingDepth > 0;
     if (core.staging) return true;
     core.check();
     const tight = availableBlocks(core, reclaiming, blocks) < needed;
