@@ -113,8 +113,9 @@ export function dependencyFindings(workspacePackage: WorkspacePackage, files: re
 
 /** A tool may also be started by its path, or handed to Node by its name. */
 function isNamedAsTool(declared: string, files: readonly SourceFile[]): boolean {
+  const resolved = [`resolve('${declared}')`, `resolve?.('${declared}')`, `resolve('${declared}/`];
   return files.some(
-    ({ text }) => text.includes(`/node_modules/${declared}/`) || text.includes(`resolve?.('${declared}')`),
+    ({ text }) => text.includes(`/node_modules/${declared}/`) || resolved.some((call) => text.includes(call)),
   );
 }
 
