@@ -11,7 +11,7 @@ import { prepareRedirect, redirectPath } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** Redirects what `key` belongs to, if it needs it. False if there was nothing to redirect. Throws as `putValue`, with nothing changed. */
-export function touchLeaf(state: TreeState, key: Uint8Array): boolean {
+export function touchLeaf(state: TreeState, key: Uint8Array, isReclaiming: boolean): boolean {
   const { core } = state;
   const { entry, path } = core;
   entry.loadKey(key);
@@ -24,7 +24,7 @@ export function touchLeaf(state: TreeState, key: Uint8Array): boolean {
       const needsLeaf = lowestLevel === 0 && state.needsRedirect(0, path.numbers[0]!, path.births[0]!);
       const nodeCount = prepareRedirect(state, path, lowestLevel);
       if (nodeCount === 0 && !needsLeaf) return false;
-      if (!core.ensure(needsLeaf ? 1 : 0, nodeCount, false)) continue;
+      if (!core.ensure(needsLeaf ? 1 : 0, nodeCount, isReclaiming)) continue;
       state.changed();
       redirectPath(state, path, lowestLevel);
       return true;

@@ -155,11 +155,12 @@ export class Tree {
 
   /**
    * Makes the leaf that `key` belongs to part of the open delta without changing an entry: for layers that delay their changes to the close
-   * of the delta, where they then read nothing and take room for new leaves only. False if it was already. Throws as `put`.
+   * of the delta, where they then read nothing and take room for new leaves only. False if it was already. Throws as `put`; with
+   * `isReclaiming` the reserve for giving up space is open.
    */
-  touch(key: Uint8Array): boolean {
+  touch(key: Uint8Array, isReclaiming: boolean = false): boolean {
     this.#core.checkUsable(this.#state);
-    return touchLeaf(this.#state, key);
+    return touchLeaf(this.#state, key, isReclaiming);
   }
 
   /** What a put of a key and value of these lengths takes in the worst case, for those who set room aside for later. */
