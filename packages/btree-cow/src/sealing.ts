@@ -33,7 +33,7 @@ export class TreeSealer {
       // A tree that was made and has gone in this delta never was.
       if (!(state.wasCreated && state.isGone)) {
         this.#tellGone(state);
-        if (state.rootBirth === this.#sealer.delta) {
+        if (!state.isGone && state.rootBirth === this.#sealer.delta) {
           this.#lengths[state.level] = 0;
           this.#walk(state, state.rootBlock, state.level);
         }
