@@ -73,6 +73,8 @@ export interface KeyValueOptions {
   readonly cacheBytes: number;
   /** The size that the store may grow to, where the engine knows such a thing. */
   readonly capacityBytes?: number;
+  /** The file has its full capacity from the start, sparse. */
+  readonly isGrown?: boolean;
 }
 
 export interface KeyValueChanges {

@@ -94,7 +94,7 @@ const TINY: Scale = {
   recoveryDivisor: 100,
   commitCostCount: 10,
   commitCostVolumeBytes: [64 * MIB, 1024 * MIB],
-  commitCostFillBytes: 8 * MIB,
+  commitCostFillBytes: 32 * MIB,
 };
 
 const SCALES: Readonly<Record<ScaleName, Scale>> = { full: FULL, quick: QUICK, tiny: TINY };

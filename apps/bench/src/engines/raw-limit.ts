@@ -26,7 +26,7 @@ import { FsLargeFile } from './fs-shape.ts';
 
 const BLOCK_BYTES = 4096;
 const PIECE_BYTES = 1024 * 1024;
-/** Commits of the key-value workloads go around in a file of this size. */
+/** Commits of the key-value workloads go around in a file of this size at most. */
 const COMMIT_FILE_BYTES = 64 * PIECE_BYTES;
 
 /** A file of zeros that are on the device, so that writing to it again changes no metadata. */
@@ -90,6 +90,7 @@ class RawKeyValue implements KeyValueSession {
   readonly #descriptor: number;
   readonly #options: KeyValueOptions;
   readonly #entryBytes: number;
+  readonly #fileBytes: number;
   readonly #values: Uint32Array;
   readonly #key: Buffer;
   readonly #value: Buffer;
@@ -99,9 +100,10 @@ class RawKeyValue implements KeyValueSession {
   #position = 0;
 
   constructor(folder: string, options: KeyValueOptions) {
-    this.#descriptor = writtenFile(join(folder, 'raw.dat'), COMMIT_FILE_BYTES);
     this.#options = options;
     this.#entryBytes = options.keyBytes + options.valueBytes;
+    this.#fileBytes = Math.min(COMMIT_FILE_BYTES, PIECE_BYTES + options.entryCount * this.#entryBytes);
+    this.#descriptor = writtenFile(join(folder, 'raw.dat'), this.#fileBytes);
     this.#values = new Uint32Array((options.entryCount * options.valueBytes) >> 2).fill(1);
     this.#key = Buffer.alloc(options.keyBytes);
     this.#value = Buffer.alloc(options.valueBytes);
@@ -124,7 +126,7 @@ class RawKeyValue implements KeyValueSession {
       },
     };
     for (let i = 0; i < count; i++) change(changes, i);
-    if (this.#position + neededBytes > COMMIT_FILE_BYTES) this.#position = 0;
+    if (this.#position + neededBytes > this.#fileBytes) this.#position = 0;
     fs.writeSync(this.#descriptor, this.#batch, 0, neededBytes, this.#position);
     fs.fdatasyncSync(this.#descriptor);
     this.#position += neededBytes;

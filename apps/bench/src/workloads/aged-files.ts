@@ -10,11 +10,13 @@ import type { Base } from '../workload.ts';
 import { scramble } from './key-data.ts';
 
 const FULLNESS = 0.8;
-const MEAN_FILE_BYTES = 16 * 1024;
+/** What a file of 16 KiB takes on the mean: half of its last block is empty. */
+const MEAN_FILE_BYTES = 18 * 1024;
 const LARGEST_FILE_KIB = 31;
 const BATCH = 100;
 const GENERATIONS = 2;
-const SMALLEST_CAPACITY_BYTES = 16 * 1024 * 1024;
+/** Below this what a volume sets aside for itself would be most of the fifth that is free. */
+const SMALLEST_CAPACITY_BYTES = 24 * 1024 * 1024;
 
 export function agedFilesOptions(cacheBytes: number, wantedBytes: number): FilesOptions {
   return { cacheBytes, capacityBytes: agedCapacityBytes(wantedBytes) };

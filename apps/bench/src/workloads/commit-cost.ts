@@ -13,12 +13,14 @@ import { INTEGER_KEYS, RandomIndexes, VALUE_BYTES, ValueSource } from './key-dat
 const ENTRY_COUNT = 1_000;
 const SEED = 61;
 const WARM_UP_FRACTION = 0.2;
-const LARGE_VALUE_BYTES = 256 * 1024;
+const LARGE_VALUE_BYTES = 64 * 1024;
 /** Takes one block of 4096 bytes beside the leaf. */
 const BLOCK_VALUE_BYTES = 4_000;
 /** Keys of values that only take space come after those of the entries. */
 const FILLER_INDEX = 1_000_000;
-const FILLER_BATCH = 64;
+const HOLE_BATCH = 256;
+/** Bytes in a commit while the volume is being filled: this fraction of it. */
+const FILLER_STEP_FRACTION = 1 / 256;
 
 interface Variant {
   readonly name: string;
@@ -81,12 +83,18 @@ function fullnessOf(session: KeyValueSession): number {
 }
 
 /** Puts untouched values until the wanted share is in use; returns how many. */
-async function fill(session: KeyValueSession, fullness: number, valueBytes: number): Promise<number> {
+async function fill(
+  session: KeyValueSession,
+  fullness: number,
+  valueBytes: number,
+  stepBytes: number,
+): Promise<number> {
   const key = Buffer.alloc(INTEGER_KEYS.keyBytes);
   const value = Buffer.alloc(valueBytes, 0xa5);
+  const valueCount = Math.ceil(stepBytes / valueBytes);
   let count = 0;
   while (fullnessOf(session) < fullness) {
-    await session.batch(FILLER_BATCH, (changes) => {
+    await session.batch(valueCount, (changes) => {
       INTEGER_KEYS.write(FILLER_INDEX + count++, key);
       changes.put(key, value);
     });
@@ -98,8 +106,8 @@ async function fill(session: KeyValueSession, fullness: number, valueBytes: numb
 async function makeHoles(session: KeyValueSession, fillerCount: number): Promise<void> {
   const key = Buffer.alloc(INTEGER_KEYS.keyBytes);
   const holeCount = fillerCount >> 1;
-  for (let first = 0; first < holeCount; first += FILLER_BATCH) {
-    await session.batch(Math.min(FILLER_BATCH, holeCount - first), (changes, i) => {
+  for (let first = 0; first < holeCount; first += HOLE_BATCH) {
+    await session.batch(Math.min(HOLE_BATCH, holeCount - first), (changes, i) => {
       INTEGER_KEYS.write(FILLER_INDEX + 2 * (first + i), key);
       changes.delete(key);
     });
@@ -136,6 +144,7 @@ async function measure(context: WorkloadContext, measurements: Measurements, var
     entryCount: ENTRY_COUNT,
     cacheBytes: scale.fileCacheBytes,
     capacityBytes: variant.capacityBytes(scale),
+    isGrown: true,
   });
   const key = Buffer.alloc(INTEGER_KEYS.keyBytes);
   const value = new ValueSource();
@@ -145,11 +154,9 @@ async function measure(context: WorkloadContext, measurements: Measurements, var
     changes.put(key, value.bytes);
   });
   if (variant.fullness > 0) {
-    const fillerCount = await fill(
-      session,
-      variant.fullness,
-      variant.fragmented ? BLOCK_VALUE_BYTES : LARGE_VALUE_BYTES,
-    );
+    const valueBytes = variant.fragmented ? BLOCK_VALUE_BYTES : LARGE_VALUE_BYTES;
+    const stepBytes = variant.capacityBytes(scale) * FILLER_STEP_FRACTION;
+    const fillerCount = await fill(session, variant.fullness, valueBytes, stepBytes);
     if (variant.fragmented) await makeHoles(session, fillerCount);
   }
   const count = scale.commitCostCount;

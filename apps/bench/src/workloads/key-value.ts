@@ -29,6 +29,8 @@ const CHURN_ROUNDS = 2;
 /** Share of a tree's leaf bytes that random insertion leaves in use, for the size of an aged store. */
 const RANDOM_FILL_FRACTION = 0.69;
 const AGED_FULLNESS = 0.8;
+/** Below this a store would be filled by what it sets aside for itself. */
+const SMALLEST_CAPACITY_BYTES = 4 * 1024 * 1024;
 /** Bytes that a tree needs for an entry besides key and value, about. */
 const ENTRY_OVERHEAD_BYTES = 12;
 /** Every such look-up is timed. */
@@ -43,7 +45,8 @@ export function keyValueOptions(shape: KeyShape, scale: Scale, isAged: boolean):
   };
   if (!isAged) return options;
   const liveBytes = scale.entryCount * (shape.keyBytes + VALUE_BYTES + ENTRY_OVERHEAD_BYTES);
-  return { ...options, capacityBytes: Math.ceil(liveBytes / RANDOM_FILL_FRACTION / AGED_FULLNESS) };
+  const wantedBytes = liveBytes / RANDOM_FILL_FRACTION / AGED_FULLNESS;
+  return { ...options, capacityBytes: Math.max(SMALLEST_CAPACITY_BYTES, Math.ceil(wantedBytes / 4096) * 4096) };
 }
 
 /** Applies changes in commits of `batchCount`; calls `afterCommit` with the time at which each began. */
