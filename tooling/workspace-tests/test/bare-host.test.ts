@@ -36,6 +36,29 @@ describe('core packages need no Node', () => {
       export const result = run();`;
     expect(await runOnBareHost(program)).toEqual(['outwrite', expect.any(Number), 'EROFS']);
   });
+
+  it('a volume works there: files, links, a commit, and opening again', async () => {
+    const program = `
+      import { MemoryDevice } from '@outwrite/blockdev';
+      import { Volume } from '@outwrite/volume';
+      async function run() {
+        const device = new MemoryDevice();
+        const volume = Volume.create(device);
+        volume.fs.mkdirSync('/a/b', { recursive: true });
+        volume.fs.writeFileSync('/a/b/large', new Uint8Array(100000).fill(7));
+        volume.fs.symlinkSync('b/large', '/a/link');
+        await volume.commit();
+        await volume.fs.promises.writeFile('/a/small', 'text');
+        const image = device.snapshot();
+        await volume.close();
+        const again = Volume.open(MemoryDevice.fromImage(image));
+        const found = [again.fs.readFileSync('/a/link').length, again.fs.existsSync('/a/small'), [...again.check()].length];
+        await again.close();
+        return found;
+      }
+      export const result = run();`;
+    expect(await runOnBareHost(program)).toEqual([100000, false, 0]);
+  });
 });
 
 describe('bare-host canaries: each violation is found', () => {
