@@ -4,13 +4,14 @@
  * The messages between the parent and the child are here, so that both sides agree.
  */
 
+import { mkdirSync, rmSync } from 'node:fs';
 import type { EngineDescription } from './engine.ts';
 import { ENGINES, engineNamed } from './engines/registry.ts';
 import { memoryFolder } from './machine.ts';
 import { Measurements } from './measure/measurements.ts';
 import type { EngineReport, Figure } from './results.ts';
-import { type ScaleName, scaleOf } from './scale.ts';
-import type { WorkloadContext } from './workload.ts';
+import { type ScaleName, scaleOf, WARM_UP } from './scale.ts';
+import type { Workload, WorkloadContext } from './workload.ts';
 import { workloadNamed } from './workloads/registry.ts';
 
 export type Job =
@@ -63,6 +64,16 @@ async function contextOf(job: WorkJob, checkResults: boolean): Promise<WorkloadC
   };
 }
 
+/** The whole workload at a small size in a folder that is removed again; its figures are dropped. */
+async function warmUp(workload: Workload, context: WorkloadContext, job: WorkJob & { round: number }): Promise<void> {
+  const folder = `${job.folder}-warm-up`;
+  mkdirSync(folder);
+  const small = { ...context, folder, scale: WARM_UP, checkResults: false };
+  await workload.base?.make(small);
+  await workload.measure(small, new Measurements(workload, { ...job, folder }));
+  rmSync(folder, { recursive: true, force: true });
+}
+
 /** Does a job; rejects with what went wrong. A `crash` job returns with everything open: the caller kills the process. */
 export async function doJob(job: Job): Promise<JobResult> {
   if (job.kind === 'probe') return { kind: 'engines', engines: await probe(ENGINES) };
@@ -76,7 +87,9 @@ export async function doJob(job: Job): Promise<JobResult> {
       await workload.crash!(context);
       return { kind: 'done' };
     case 'measure': {
+      // Made first: what the warm-up leaves behind counts as memory of the engine.
       const measurements = new Measurements(workload, job);
+      if (workload.warmsUp && job.scale !== 'tiny') await warmUp(workload, context, job);
       await workload.measure(context, measurements);
       return { kind: 'figures', figures: measurements.figures() };
     }

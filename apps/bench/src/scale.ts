@@ -97,6 +97,21 @@ const TINY: Scale = {
   commitCostFillBytes: 32 * MIB,
 };
 
+/** What a process does before it measures: enough for the engine's code to be compiled, with caches too small to count as memory. */
+export const WARM_UP: Scale = {
+  ...TINY,
+  appendCount: { one: 60, ten: 30, hundred: 10 },
+  entryCount: 4_000,
+  readCount: 20_000,
+  overwriteCount: { every1: 60, every100: 2_000, every10000: 4_000 },
+  deleteCount: 2_000,
+  keyValueCacheBytes: 8 * MIB,
+  smallFileCount: 600,
+  largeFileBytes: 8 * MIB,
+  largeRandomCount: 300,
+  treeFileCount: 300,
+};
+
 const SCALES: Readonly<Record<ScaleName, Scale>> = { full: FULL, quick: QUICK, tiny: TINY };
 
 export function scaleOf(name: ScaleName): Scale {

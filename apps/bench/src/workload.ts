@@ -2,8 +2,8 @@
  * A workload: a piece of work that each engine does in a process of its own, with one figure for each of its cases.
  *
  * Lifecycle of one measurement: the parent makes a fresh folder; a *base*, if the workload names one, is copied into it (bases are made
- * once a run and engine); `crash`, if there is one, runs in a process that then kills itself; `measure` runs in a new process and takes the
- * figures. All randomness comes from fixed seeds, so that every engine does the same, which the result hashes prove.
+ * once a run and engine); `crash`, if there is one, runs in a process that then kills itself; a new process does the whole workload at a small
+ * size in a folder of its own, if it is one that warms up, and then `measure` takes the figures. All randomness comes from fixed seeds, so that every engine does the same, which the result hashes prove.
  */
 import type { Engine, EngineDescription, Surface } from './engine.ts';
 import type { Measurements } from './measure/measurements.ts';
@@ -39,6 +39,8 @@ export interface Workload {
   readonly cases: readonly Case[];
   /** Part of a quick run that names no pattern. */
   readonly quick: boolean;
+  /** Whether it is first done once at a small size in a folder of its own; not where a fresh process is what counts. */
+  readonly warmsUp: boolean;
   /** Only for engines of these roles or ids, when present. */
   readonly runs?: (engine: EngineDescription) => boolean;
   readonly base?: Base;

@@ -141,6 +141,7 @@ function appendWorkload(plan: AppendPlan, isAged: boolean): Workload {
     surface: 'append',
     cases: [{ name: '', unit: 'ops/s' }],
     quick: !isAged,
+    warmsUp: true,
     ...(isAged ? { base: AGED_BASE } : {}),
     // The aged volume is one of files: engines without files have nothing to append to there.
     runs: (engine) =>

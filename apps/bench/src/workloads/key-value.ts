@@ -290,6 +290,7 @@ function keyValueWorkload(verb: Verb, shape: KeyShape, base: Base | null, isAged
     surface: 'key-value',
     cases: [{ name: '', unit: 'ops/s' }],
     quick: !isAged && (verb.quick === 'both' || verb.quick === shape.name),
+    warmsUp: true,
     ...(base === null ? {} : { base }),
     async measure(context, measurements) {
       const options = keyValueOptions(shape, context.scale, isAged);

@@ -162,6 +162,7 @@ function largeFileWorkload(isAged: boolean): Workload {
       { name: 'overwrite-random', unit: 'ops/s' },
     ],
     quick: !isAged,
+    warmsUp: true,
     ...(isAged ? { base: agedFilesBase('large-file-aged', wantedBytes), runs: (engine) => !engine.volatile } : {}),
     measure: (context, measurements) => measure(context, measurements, isAged),
   };

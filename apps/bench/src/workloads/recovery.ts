@@ -67,6 +67,8 @@ function recoveryWorkload(
     surface: 'key-value',
     cases: [{ name: '', unit: 'ms' }],
     base: loadedBase(INTEGER_KEYS),
+    // Recovery is what a new process does first.
+    warmsUp: false,
     ...options,
     async measure(context, measurements) {
       const key = Buffer.alloc(INTEGER_KEYS.keyBytes);

@@ -150,6 +150,7 @@ function smallFilesWorkload(isAged: boolean): Workload {
     surface: 'files',
     cases: CASES,
     quick: !isAged,
+    warmsUp: true,
     ...(isAged ? { base: agedFilesBase('small-files-aged', wantedBytes), runs: (engine) => !engine.volatile } : {}),
     measure: (context, measurements) => measure(context, measurements, isAged),
   };

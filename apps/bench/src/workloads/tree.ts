@@ -123,6 +123,7 @@ function treeWorkload(isAged: boolean): Workload {
       { name: 'out', unit: 'ops/s' },
     ],
     quick: !isAged,
+    warmsUp: true,
     ...(isAged ? { base: agedFilesBase('tree-aged', wantedBytes), runs: (engine) => !engine.volatile } : {}),
     measure: (context, measurements) => measure(context, measurements, isAged),
   };
