@@ -14,6 +14,8 @@ export interface CommandContext {
   readonly stderr: Output;
   /** Aborted with an `InterruptedError` when the user wants the command to stop. */
   readonly signal: AbortSignal;
+  /** From now on a signal ends the process at once: for long work that changes nothing and cannot be interrupted otherwise. */
+  readonly endAtOnce: () => void;
   /** Set by the command that ran. */
   exitCode: ExitCode;
 }

@@ -35,6 +35,8 @@ export interface CommandLineStreams {
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly signal?: AbortSignal;
+  /** See `CommandContext.endAtOnce`. */
+  readonly endAtOnce?: () => void;
 }
 
 const COMMANDS: readonly (readonly [string, readonly ((context: CommandContext) => Command)[]])[] = [
@@ -102,6 +104,7 @@ export async function runCommandLine(parameters: readonly string[], streams: Com
     stdout: new Output(streams.stdout, { gathers: true }),
     stderr: new Output(streams.stderr, { gathers: false }),
     signal: streams.signal ?? new AbortController().signal,
+    endAtOnce: streams.endAtOnce ?? (() => undefined),
     exitCode: EXIT.ok,
   };
   let exitCode: ExitCode;

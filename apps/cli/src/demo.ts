@@ -37,7 +37,7 @@ const program = new Command('demo')
   .description('Import a tree, kill the import, recover, finish, export, and compare everything.')
   .option('--seed <number>', 'repeat the random choices of another run')
   .option('--source <directory>', "the tree to work on (default: the workspace's node_modules)")
-  .option('--kills <count>', 'how many importing processes are killed', '1')
+  .option('--kills <count>', 'how many importing processes are killed, one after the other', '3')
   .option('--keep', 'keep the volumes and the exported tree')
   .exitOverride();
 

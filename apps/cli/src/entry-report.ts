@@ -16,7 +16,10 @@ export interface EntryReport {
   readonly mode: string;
   readonly uid: number;
   readonly gid: number;
+  /** Bytes of content; 0 for a directory. */
   readonly sizeBytes: number;
+  /** Of a directory: how many names it has. */
+  readonly nameCount?: number;
   /** Space taken in the volume outside the tree; small files live inside it. */
   readonly allocatedBytes: number;
   readonly links: number;
@@ -51,7 +54,8 @@ export function describeEntry(volume: CliVolume, path: string): DescribedEntry {
       mode: (fullMode & 0o7777).toString(8).padStart(4, '0'),
       uid: Number(stats.uid),
       gid: Number(stats.gid),
-      sizeBytes: Number(stats.size),
+      sizeBytes: type === 'directory' ? 0 : Number(stats.size),
+      ...(type === 'directory' ? { nameCount: Number(stats.size) } : {}),
       allocatedBytes: Number(stats.blocks) * STAT_BLOCK_BYTES,
       links: Number(stats.nlink),
       inode: Number(stats.ino),

@@ -12,16 +12,21 @@ import { InterruptedError } from './failures.ts';
 
 const controller = new AbortController();
 
-for (const signalName of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signalName, () => {
-    if (controller.signal.aborted) process.exit(signalName === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
-    controller.abort(new InterruptedError(signalName));
-  });
+const stopNames = ['SIGINT', 'SIGTERM'] as const;
+
+function stop(signalName: (typeof stopNames)[number]): void {
+  if (controller.signal.aborted) process.exit(signalName === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+  controller.abort(new InterruptedError(signalName));
 }
+
+for (const signalName of stopNames) process.on(signalName, stop);
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   signal: controller.signal,
+  endAtOnce: () => {
+    for (const signalName of stopNames) process.off(signalName, stop);
+  },
 });

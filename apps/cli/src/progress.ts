@@ -8,7 +8,7 @@
  */
 import { SingleBar } from 'cli-progress';
 import type { Output } from './output.ts';
-import { formatCount, formatDuration, formatRate, formatSize } from './quantities.ts';
+import { formatCount, formatRate, formatRemaining, formatSize } from './quantities.ts';
 
 /** What there is to do in all, or what was done so far. */
 export interface WorkAmount {
@@ -72,9 +72,14 @@ export class Progress {
     this.#nextLineTime = now + this.#pauseMilliseconds;
   }
 
+  /** Takes the bar out of the way of output that follows; it comes back below. */
+  makeWay(): void {
+    if (this.#bar !== undefined && !this.#finished) this.#output.stream.write(CLEAR_LINE);
+  }
+
   /** Writes a message; the bar stays below it. */
   note(text: string): void {
-    if (this.#bar !== undefined && !this.#finished) this.#output.stream.write(CLEAR_LINE);
+    this.makeWay();
     this.#output.line(text);
   }
 
@@ -94,7 +99,8 @@ export class Progress {
   #amounts(): string {
     const milliseconds = performance.now() - this.#startTime;
     const { sizeBytes, itemCount } = this.#done;
-    const parts = [`${formatCount(itemCount)} of ${formatCount(this.#total.itemCount)}`];
+    const parts: string[] = [];
+    if (this.#total.itemCount > 0) parts.push(`${formatCount(itemCount)} of ${formatCount(this.#total.itemCount)}`);
     if (this.#total.sizeBytes > 0) {
       parts.push(
         `${formatSize(sizeBytes)} of ${formatSize(this.#total.sizeBytes)}`,
@@ -104,7 +110,7 @@ export class Progress {
     const doneCost = cost(this.#done);
     const leftCost = cost(this.#total) - doneCost;
     if (doneCost > 0 && leftCost > 0 && milliseconds > SHORTEST_GUESS_MILLISECONDS) {
-      parts.push(`${formatDuration((milliseconds * leftCost) / doneCost)} left`);
+      parts.push(`${formatRemaining((milliseconds * leftCost) / doneCost)} left`);
     }
     return parts.join(', ');
   }

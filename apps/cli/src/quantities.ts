@@ -80,6 +80,12 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(wholeMinutes / 60)} h ${twoDigits(wholeMinutes % 60)} min`;
 }
 
+/** As `formatDuration`, for a guess: whole seconds. */
+export function formatRemaining(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return seconds < 60 ? `${seconds} s` : formatDuration(milliseconds);
+}
+
 /** `118 MiB/s`; `-` before anything was measured. */
 export function formatRate(sizeBytes: number, milliseconds: number): string {
   return milliseconds > 0 ? `${formatSize(Math.round((sizeBytes / milliseconds) * 1000))}/s` : '-';

@@ -62,9 +62,12 @@ async function withVolume<T>(
   return await closeAfter(volume, use);
 }
 
-/** Hands the volume to `use` and closes it afterwards, whatever happens. */
-export async function closeAfter<T>(volume: CliVolume, use: (volume: CliVolume) => T | Promise<T>): Promise<T> {
-  let result: T;
+/** Hands a volume (or whatever is closed) to `use` and closes it afterwards, whatever happens. */
+export async function closeAfter<Closable extends { close(): Promise<void> }, Result>(
+  volume: Closable,
+  use: (volume: Closable) => Result | Promise<Result>,
+): Promise<Result> {
+  let result: Result;
   try {
     result = await use(volume);
   } catch (error) {

@@ -52,7 +52,7 @@ describe('import and export', () => {
       symlinkCount: 2,
       hardLinkCount: 1,
       problemCount: 0,
-      skippedCount: 1,
+      skippedCount: 0,
     });
     const target = join(folder, 'target');
     const exported: unknown = JSON.parse(await outwriteOk(['export', '--json', volume, target]));
@@ -114,7 +114,7 @@ describe('import and export', () => {
     rmSync(join(source, 'link'));
     symlinkSync('large.bin', join(source, 'link'));
     const result: unknown = JSON.parse(await outwriteOk(['import', '--json', volume, source]));
-    expect(result).toMatchObject({ copiedBytes: 9, skippedCount: 11, problemCount: 0 });
+    expect(result).toMatchObject({ copiedBytes: 9, skippedCount: 10, problemCount: 0 });
     const target = join(folder, 'target');
     await outwriteOk(['export', volume, target]);
     expect(differences(source, target)).toEqual([]);

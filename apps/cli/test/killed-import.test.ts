@@ -18,6 +18,9 @@ import { volumeTree } from '../src/transfer/volume-tree.ts';
 import { outwrite, outwriteOk, SOURCE_FLAGS } from './command-run.ts';
 import { writeRandomTree } from './sample-tree.ts';
 
+/** The source does not change meanwhile. */
+const NEVER = 2n ** 63n;
+
 let folder: string;
 
 beforeEach(() => {
@@ -28,7 +31,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const seeds = process.env['OUTWRITE_SEED'] === undefined ? [1, 2, 3] : [Number(process.env['OUTWRITE_SEED'])];
+const seeds = process.env['OUTWRITE_SEED'] === undefined ? [1, 2] : [Number(process.env['OUTWRITE_SEED'])];
 
 describe('an import that is killed', () => {
   it.each(seeds)('leaves an acknowledged state or a later one, and can be finished (seed %d)', async (seed) => {
@@ -48,7 +51,7 @@ describe('an import that is killed', () => {
       mostAcknowledged = Math.max(mostAcknowledged, acknowledgedStepCount(readJournal(journalFile)));
       const volume = await openVolume(volumeFile);
       expect([...volume.check()].filter(({ severity }) => severity === 'error')).toEqual([]);
-      const state = findPrefix(hostTree(source), volumeTree(volume, '/'));
+      const state = findPrefix(hostTree(source), volumeTree(volume, '/'), NEVER);
       await volume.close();
       expect(state.differences).toEqual([]);
       expect(state.completeSteps).toBeGreaterThanOrEqual(mostAcknowledged);
@@ -69,16 +72,18 @@ describe('an import that is killed', () => {
     await outwriteOk(['import', '--create', volumeFile, source]);
     const volume = await openVolume(volumeFile);
     const tree = volumeTree(volume, '/');
-    const complete = findPrefix(hostTree(source), tree);
+    const complete = findPrefix(hostTree(source), tree, NEVER);
     expect(complete).toMatchObject({ differences: [], partialPath: undefined });
     expect(complete.completeSteps).toBe(complete.totalSteps);
 
     const first = volume.fs.readdirSync('/').sort()[0];
     volume.fs.renameSync(`/${first}`, '/moved');
-    expect(findPrefix(hostTree(source), tree).differences.length).toBeGreaterThan(0);
+    expect(findPrefix(hostTree(source), tree, NEVER).differences.length).toBeGreaterThan(0);
     volume.fs.renameSync('/moved', `/${first}`);
     volume.fs.writeFileSync('/extra', 'x');
-    expect(findPrefix(hostTree(source), tree).differences).toHaveLength(1);
+    expect(findPrefix(hostTree(source), tree, NEVER).differences).toEqual([
+      { path: 'extra', problem: 'is there, but should not be' },
+    ]);
     await volume.close();
   });
 });

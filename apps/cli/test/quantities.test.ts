@@ -6,6 +6,7 @@ import {
   formatDuration,
   formatPercent,
   formatRate,
+  formatRemaining,
   formatSize,
   parseCount,
   parseMode,
@@ -63,6 +64,8 @@ describe('quantities as people read them', () => {
     expect(formatDuration(59_960)).toBe('1 min 00 s');
     expect(formatDuration(125_000)).toBe('2 min 05 s');
     expect(formatDuration(12_000_000)).toBe('3 h 20 min');
+    expect(formatRemaining(4200)).toBe('5 s');
+    expect(formatRemaining(125_000)).toBe('2 min 05 s');
     expect(formatRate(1024 * 1024 * 10, 1000)).toBe('10.0 MiB/s');
     expect(formatRate(1, 0)).toBe('-');
     expect(formatCounted(1, 'file')).toBe('1 file');

@@ -1,21 +1,21 @@
 /** `outwrite check`: everything verified, everything wrong listed. */
 
-import type { Finding } from '@outwrite/volume';
+import { openFileDevice } from '@outwrite/blockdev/node';
+import { type Finding, Volume } from '@outwrite/volume';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { ObservedDevice } from '../observed-device.ts';
 import { printableName } from '../printable.ts';
-import { formatCounted, formatDuration } from '../quantities.ts';
+import { Progress } from '../progress.ts';
+import { formatCounted, formatDuration, parseSize } from '../quantities.ts';
 import { recoveryText } from '../recovery-text.ts';
-import { addCacheOption, type SessionOptions, withVolumeToRead } from '../volume-session.ts';
+import { addCacheOption, closeAfter, type SessionOptions } from '../volume-session.ts';
 
 interface Options extends JsonOption, SessionOptions {
   readonly metadataOnly?: true;
   readonly quiet?: true;
 }
-
-/** Between this many findings, output and signals get their turn. */
-const SETTLE_COUNT = 64;
 
 export function checkCommand(context: CommandContext): Command {
   const command = newCommand('check', 'verify every structure and checksum, and list what is wrong', [
@@ -36,32 +36,65 @@ the free map against what is reachable: every block is used exactly once, or fre
     );
   return addCacheOption(command).action(
     action(context, async (file: string, options: Options) => {
-      const { stdout, signal } = context;
       const startTime = performance.now();
-      return await withVolumeToRead(file, options, async (volume) => {
-        if (!options.quiet && !options.json) stdout.line(`opened: ${recoveryText(volume.recovery)}`);
-        let errorCount = 0;
-        let warningCount = 0;
-        for (const finding of volume.check({ data: !options.metadataOnly })) {
-          if (finding.severity === 'error') errorCount++;
-          else warningCount++;
-          if (options.json) stdout.jsonLine(finding);
-          else stdout.line(findingText(finding));
-          if ((errorCount + warningCount) % SETTLE_COUNT === 0) await stdout.settle();
-          signal.throwIfAborted();
-        }
+      const device = new ObservedDevice(openFileDevice(file, { readOnly: true }));
+      return await closeAfter(openObserved(device, options), async (volume) => {
+        const isSpoken = !options.quiet && !options.json;
+        if (isSpoken) context.stdout.line(`opened: ${recoveryText(volume.recovery)}`);
+        await context.stdout.settle();
+        const counts = await listFindings(context, volume, device, options);
         const milliseconds = Math.round(performance.now() - startTime);
+        const { errorCount } = counts;
         if (options.json) {
-          stdout.jsonLine({ summary: { clean: errorCount === 0, errorCount, warningCount, milliseconds } });
+          context.stdout.jsonLine({ summary: { clean: errorCount === 0, ...counts, milliseconds } });
         } else if (errorCount > 0) {
-          stdout.line(`${formatCounted(errorCount, 'error')} found in ${formatDuration(milliseconds)}`);
-        } else if (!options.quiet) {
-          stdout.line(`clean; checked in ${formatDuration(milliseconds)}`);
+          context.stdout.line(`${formatCounted(errorCount, 'error')} found in ${formatDuration(milliseconds)}`);
+        } else if (isSpoken) {
+          context.stdout.line(`clean; checked in ${formatDuration(milliseconds)}`);
         }
         return errorCount === 0 ? EXIT.ok : EXIT.failed;
       });
     }),
   );
+}
+
+function openObserved(device: ObservedDevice, options: Options): Volume {
+  const cacheBytes = options.cache === undefined ? undefined : parseSize(options.cache);
+  try {
+    return Volume.open(device, { readOnly: true, cacheBytes });
+  } catch (error) {
+    device.closeSync();
+    throw error;
+  }
+}
+
+async function listFindings(
+  context: CommandContext,
+  volume: Volume,
+  device: ObservedDevice,
+  options: Options,
+): Promise<{ errorCount: number; warningCount: number }> {
+  const { stdout, stderr } = context;
+  // The walk is one synchronous piece, which could not be stopped; it changes nothing, so a signal may end the process at once.
+  context.endAtOnce();
+  // Without the content of files nobody knows beforehand how much there is to read.
+  const total = { sizeBytes: volume.stats().space.usedBlocks * volume.blockSize, itemCount: 0 };
+  const progress = options.quiet || options.metadataOnly ? undefined : new Progress(stderr, 'check', total);
+  device.onRead = (readBytes) => progress?.update({ sizeBytes: Math.min(readBytes, total.sizeBytes), itemCount: 0 });
+  const counts = { errorCount: 0, warningCount: 0 };
+  try {
+    for (const finding of volume.check({ data: !options.metadataOnly })) {
+      if (finding.severity === 'error') counts.errorCount++;
+      else counts.warningCount++;
+      progress?.makeWay();
+      if (options.json) stdout.jsonLine(finding);
+      else stdout.line(findingText(finding));
+      await stdout.settle();
+    }
+  } finally {
+    progress?.finish();
+  }
+  return counts;
 }
 
 /** `error wrong-link-count, inode: ... (/a/b, inode 12, block 99)`. */

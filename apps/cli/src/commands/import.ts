@@ -57,8 +57,9 @@ reported and left out; the exit code is then 1.`,
       const source = hostTree(resolve(sourcePath));
       const session = {
         ...(options.cache === undefined ? {} : { cacheBytes: parseSize(options.cache) }),
-        // Commits are asked for where the state makes sense, not by the clock.
+        // Commits are asked for where the state makes sense, not by the clock or by size.
         autoCommitMilliseconds: 0,
+        autoCommitBytes: 0,
       };
       const isNew = options.create === true && !existsSync(file);
       const volume = await (isNew ? createVolume(file, session) : openVolume(file, session));

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
-import { type DescribedEntry, describeEntry } from '../entry-report.ts';
+import { type DescribedEntry, describeEntry, type EntryReport } from '../entry-report.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { codeOf, exitCodeOf, messageOf } from '../failures.ts';
 import { formatMinute, formatMode, printableName } from '../printable.ts';
@@ -115,11 +115,16 @@ class Listing {
       String(report.links),
       String(report.uid),
       String(report.gid),
-      this.#options.bytes ? String(report.sizeBytes) : formatSize(report.sizeBytes),
+      this.#sizeText(report),
       formatMinute(new Date(mtimeMs)),
       report.target === undefined ? shownNames[index] : `${shownNames[index]} -> ${printableName(report.target)}`,
     ]);
     return paddedLines(rows, ['left', 'right', 'right', 'right', 'right', 'left', 'left']);
+  }
+
+  #sizeText({ type, sizeBytes }: EntryReport): string {
+    if (type === 'directory') return '-';
+    return this.#options.bytes ? String(sizeBytes) : formatSize(sizeBytes);
   }
 
   /** Runs `look`; reports what it throws, so that one missing or damaged entry does not hide the others. */

@@ -1,9 +1,9 @@
 /** `outwrite stat`: everything that is known of a file, directory or link. */
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
-import { type DescribedEntry, describeEntry } from '../entry-report.ts';
+import { type DescribedEntry, describeEntry, type EntryReport } from '../entry-report.ts';
 import { formatMode, printableName } from '../printable.ts';
-import { formatCount, formatSize } from '../quantities.ts';
+import { formatCounted, formatSize } from '../quantities.ts';
 import { factLines } from '../tables.ts';
 import { volumePath } from '../volume-path.ts';
 import { LOCK_OPTION, type SessionOptions, withVolumeToRead } from '../volume-session.ts';
@@ -41,7 +41,7 @@ function entryLines({ report, fullMode }: DescribedEntry): string[] {
   ];
   if (report.target !== undefined) facts.push(['target', printableName(report.target)]);
   facts.push(
-    ['size', `${formatSize(report.sizeBytes)} (${formatCount(report.sizeBytes)} bytes)`],
+    ['size', sizeText(report)],
     ['allocated', report.allocatedBytes === 0 ? 'none (kept inside the tree)' : formatSize(report.allocatedBytes)],
     ['mode', `${report.mode} ${formatMode(fullMode)}`],
     ['owner', `${report.uid}:${report.gid}`],
@@ -53,4 +53,9 @@ function entryLines({ report, fullMode }: DescribedEntry): string[] {
     ['created', report.created],
   );
   return factLines(facts);
+}
+
+function sizeText({ nameCount, sizeBytes }: EntryReport): string {
+  if (nameCount !== undefined) return formatCounted(nameCount, 'name');
+  return `${formatSize(sizeBytes)} (${formatCounted(sizeBytes, 'byte')})`;
 }

@@ -24,45 +24,46 @@ export interface PrefixState {
 
 const PIECE_BYTES = 1024 * 1024;
 
-/** Finds how far the import of `source` into the empty root of `volume` had come. */
-export function findPrefix(source: TreeSource, volume: TreeSource): PrefixState {
+/**
+ * Finds how far the import of `source` into the empty root of `volume` had come. What the source has changed since `startNs` (a time of
+ * modification) is left out, because the import may have seen it before or after.
+ */
+export function findPrefix(source: TreeSource, volume: TreeSource, startNs: bigint): PrefixState {
   const comparison = new TreeComparison(source, volume, { timeToleranceNs: 0n });
   const differences: Difference[] = [];
+  const expectedPaths = new Set<string>();
   let completeSteps = 0;
   let totalSteps = 0;
-  let expectedEntries = 0;
   let isPrefix = true;
   let partialPath: string | undefined;
   for (const step of walkTree(source)) {
     totalSteps++;
     if (step.kind === 'problem') throw step.error;
+    expectedPaths.add(step.path);
     const present = entryAt(volume, step.path);
-    if (isPrefix && isDone(step, present, volume)) {
+    if (isPrefix && (step.entry.mtimeNs >= startNs || isDone(step, present, volume))) {
       completeSteps++;
-      if (step.kind === 'enter') expectedEntries++;
-      else if (step.kind !== 'leave') {
-        expectedEntries++;
+      if (step.entry.mtimeNs < startNs && step.kind !== 'enter' && step.kind !== 'leave') {
         differences.push(...comparison.differencesAt(step.path));
       }
       continue;
     }
-    if (isPrefix && present !== undefined && step.kind !== 'leave') {
-      partialPath = step.path;
-      expectedEntries++;
-      const problem = step.kind === 'enter' ? undefined : partialProblem(source, volume, step.path, present);
-      if (problem !== undefined) differences.push({ path: step.path, problem });
-    } else if (present !== undefined && step.kind !== 'leave') {
-      differences.push({ path: step.path, problem: 'is there, although something earlier is not' });
+    // A directory that is being filled is there before it is left.
+    if (present !== undefined && step.kind !== 'leave') {
+      if (isPrefix) {
+        partialPath = step.path;
+        const problem = partialProblem(source, volume, step.path, present);
+        if (problem !== undefined) differences.push({ path: step.path, problem });
+      } else {
+        differences.push({ path: step.path, problem: 'is there, although something earlier is not' });
+      }
     }
     isPrefix = false;
   }
-  let actualEntries = 0;
   for (const step of walkTree(volume)) {
     if (step.kind === 'problem') differences.push({ path: step.path, problem: String(step.error) });
-    else if (step.kind !== 'leave') actualEntries++;
-  }
-  if (actualEntries !== expectedEntries && differences.length === 0) {
-    differences.push({ path: '', problem: `holds ${actualEntries} entries instead of ${expectedEntries}` });
+    else if (!expectedPaths.has(step.path))
+      differences.push({ path: step.path, problem: 'is there, but should not be' });
   }
   return { completeSteps, totalSteps, partialPath, comparedBytes: comparison.comparedBytes, differences };
 }

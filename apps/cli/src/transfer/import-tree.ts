@@ -26,7 +26,7 @@ export interface ImportRequest {
   readonly target: string;
   /** A commit is started after this many bytes of content, ... */
   readonly commitBytes: number;
-  /** ... or after this many steps, whichever comes first. */
+  /** ... or after this many entries that were not there already, whichever comes first. */
   readonly commitStepCount: number;
   readonly journal?: ImportJournal | undefined;
   readonly signal: AbortSignal;
@@ -86,6 +86,7 @@ class Importer {
   #stepCount = 0;
   #bytesSinceCommit = 0;
   #stepsSinceCommit = 0;
+  #durableDelta = 0;
   #commitUnderWay: Promise<void> | undefined;
   #lastYieldTime = performance.now();
 
@@ -131,8 +132,10 @@ class Importer {
       this.#problem(step.path, step.error);
     } else if (!this.#leftOut.has(step.path)) {
       try {
+        const skippedBefore = this.#skippedCount;
         await this.#apply(step);
         countStep(this.#totals, step);
+        if (step.kind !== 'leave' && this.#skippedCount === skippedBefore) this.#stepsSinceCommit++;
       } catch (error) {
         const isOfSource = error instanceof SourceError;
         if (!isOfSource && !ENTRY_CODES.has(codeOf(error) ?? '')) throw error;
@@ -141,7 +144,6 @@ class Importer {
       }
     }
     this.#stepCount++;
-    this.#stepsSinceCommit++;
     await this.#afterWork(null);
   }
 
@@ -181,7 +183,7 @@ class Importer {
   #makeDirectory(path: string, entry: Entry, existing: Entry | undefined): void {
     const fullPath = this.#target.fullPath(path);
     if (existing === undefined) this.#volume.fs.mkdirSync(fullPath, { mode: entry.mode, recursive: path === '' });
-    else if (existing.kind === 'directory') this.#skippedCount++;
+    else if (existing.kind === 'directory') this.#skippedCount += path === '' ? 0 : 1;
     else this.#volume.fs.mkdirSync(fullPath);
     if (existing?.mode !== entry.mode) this.#volume.fs.chmodSync(fullPath, entry.mode);
     this.#setOwner(fullPath, entry, existing);
@@ -305,7 +307,8 @@ class Importer {
     this.#stepsSinceCommit = 0;
     journal?.write({ event: 'committing', stepCount, partialPath });
     this.#commitUnderWay = this.#volume.commit().then((delta) => {
-      this.#commitCount++;
+      if (delta !== this.#durableDelta) this.#commitCount++;
+      this.#durableDelta = delta;
       journal?.write({ event: 'durable', stepCount, delta });
     });
     // It is awaited before the next commit and at the end; until then a failure is not an unhandled one.
