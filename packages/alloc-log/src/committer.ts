@@ -14,7 +14,7 @@ import { assert, type LatchedError, NoSpaceError, OutwriteError } from '@outwrit
 import type { WriteBatch } from '@outwrite/buffer-cache';
 import { type CheckpointFlight, takeCheckpoint } from './checkpoint.ts';
 import { closeDelta, type DeltaFlight, type Stager } from './delta-flight.ts';
-import { type LogCore, SYNC_WRITE_BYTES } from './log-core.ts';
+import type { LogCore } from './log-core.ts';
 
 /** Space that small commits will use is zeroed ahead when less than this is left. */
 const ZERO_MARGIN_BYTES = 256 * 1024;
@@ -183,7 +183,7 @@ export class Committer {
   async #runCheckpoint(checkpoint: CheckpointFlight, flight: DeltaFlight | null): Promise<void> {
     const core = this.#core;
     try {
-      if (checkpoint.batch.sizeBytes <= SYNC_WRITE_BYTES) {
+      if (checkpoint.batch.sizeBytes <= core.bounds.syncWriteBytes) {
         checkpoint.batch.writeSync();
         // The flush of the delta begins after this and covers it.
         checkpoint.writtenWithDelta = flight !== null;
@@ -222,7 +222,7 @@ export class Committer {
 
   /** Writes a batch, synchronously where that is cheaper. After being overtaken, lets go of what the flight had kept untouchable. */
   async #issue(flight: DeltaFlight | CheckpointFlight, batch: WriteBatch): Promise<void> {
-    if (batch.sizeBytes <= SYNC_WRITE_BYTES) {
+    if (batch.sizeBytes <= this.#core.bounds.syncWriteBytes) {
       batch.writeSync();
       return;
     }

@@ -28,10 +28,9 @@ export interface LogBounds {
   zeroAheadBytes: number;
   /** Dirty memory in blocks above which `ensure` commits. */
   dirtyBlocks: number;
+  /** Batches up to this size are written synchronously: a call costs microseconds, handing a write to a thread a hundred. */
+  syncWriteBytes: number;
 }
-
-/** Batches up to this size are written synchronously: a call costs microseconds, handing a write to a thread a hundred. */
-export const SYNC_WRITE_BYTES: number = 1024 * 1024;
 
 /** A log block that recovery from one of the two slots would read. */
 export interface ChainBlock {
@@ -71,6 +70,8 @@ export class LogCore {
   pendingDirectCount = 0;
   staging = false;
   transactionDepth = 0;
+  /** Transactions around that may use the reserve. */
+  reclaimingDepth = 0;
   closed = false;
   latched: LatchedError | null = null;
 

@@ -45,6 +45,7 @@ export function makeCore(
       flushFirstBytes: 1024 * 1024,
       zeroAheadBytes: 1024 * 1024,
       dirtyBlocks: Math.max(64, Math.floor(cacheBlocks / 2)),
+      syncWriteBytes: 1024 * 1024,
       ...tuning.bounds,
     },
     counters: newCounters(),

@@ -272,8 +272,8 @@ export class Medium {
       for (let sectorIndex = 0; sectorIndex < sectorCount; sectorIndex++) {
         if (write.superseded.has(sectorIndex)) continue;
         const fate = cut.fate(write, sectorIndex);
-        if (fate === 'drop') continue;
         const start = sectorIndex * SECTOR_BYTES;
+        if (fate === 'drop' || (fate === 'garbage' && this.#rewritesDurably(write, start))) continue;
         const end = write.position + start + SECTOR_BYTES;
         if (end > image.sizeBytes) image.resize(end);
         const sector = fate === 'keep' ? write.bytes.subarray(start, start + SECTOR_BYTES) : garbage(cut.random);
@@ -318,6 +318,19 @@ export class Medium {
 
   #tell(event: MediumEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /**
+   * Whether a sector holds durably what `write` puts there. That a sector survives being written over with its own bytes
+   * is assumed of the medium: a commit that overtakes an asynchronous one issues the same writes twice.
+   */
+  #rewritesDurably(write: PendingWrite, start: number): boolean {
+    const position = write.position + start;
+    if (position + SECTOR_BYTES > this.#durable.sizeBytes) return false;
+    const sector = new Uint8Array(SECTOR_BYTES);
+    this.#durable.read(position, sector);
+    for (let i = 0; i < SECTOR_BYTES; i++) if (sector[i] !== write.bytes[start + i]) return false;
+    return true;
   }
 
   #applyUnlessSuperseded(image: SparseImage, write: PendingWrite): void {

@@ -1,0 +1,120 @@
+/**
+ * The named workloads: each a layer with sizes, bounds and a mix of steps that brings out one kind of trouble.
+ */
+import type { Layer, Settings } from './layer.ts';
+import { registerLayer } from './layers/register-layer.ts';
+import type { StepKind, WorkloadShape } from './workload.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly layer: Layer;
+  readonly shape: WorkloadShape;
+  /** Crash states to explore of one run, about. */
+  readonly statesPerRun: number;
+}
+
+const smallBounds = { zeroAheadBytes: 0, logBlocks: 6, promises: 40 } as const;
+
+const registerSettings: Settings = {
+  blockBytes: 512,
+  maxBlocks: 4096,
+  cacheBytes: 1 << 16,
+  bounds: smallBounds,
+  population: 24,
+};
+
+/** The smallest volume there is with blocks of 512 bytes. */
+const TINY_BLOCKS = 296;
+
+const mix: Partial<Record<StepKind, number>> = {
+  change: 10,
+  probe: 1,
+  commit: 3,
+  commitSync: 2,
+  checkpoint: 0.6,
+  checkpointSync: 0.4,
+  turns: 3,
+  settle: 1,
+  reopen: 0.4,
+  kill: 0.2,
+};
+
+function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'layer'>> {
+  const bounds = settings.bounds;
+  return {
+    calm: { statesPerRun: 400, shape: { stepCount: 50, holdTurns: 0, weights: mix, settings } },
+    concurrent: {
+      statesPerRun: 400,
+      shape: {
+        stepCount: 70,
+        holdTurns: 20,
+        weights: { ...mix, commit: 5, checkpoint: 1.5, turns: 6 },
+        settings: { ...settings, bounds: { ...bounds, syncWriteBytes: 0 } },
+      },
+    },
+    'held flushes': {
+      statesPerRun: 400,
+      shape: { stepCount: 70, holdTurns: 12, weights: { ...mix, commit: 5, checkpoint: 1.5, turns: 6 }, settings },
+    },
+    tiny: {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 260,
+        holdTurns: 0,
+        weights: { ...mix, reopen: 0.8, kill: 0.5 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 12 },
+      },
+    },
+    full: {
+      statesPerRun: 200,
+      shape: {
+        stepCount: 300,
+        holdTurns: 0,
+        weights: { ...mix, change: 30 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 400 },
+      },
+    },
+    'flush first': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 60,
+        holdTurns: 8,
+        weights: mix,
+        settings: { ...settings, bounds: { ...bounds, flushFirstBytes: 1024, syncWriteBytes: 0 } },
+      },
+    },
+    faulty: {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 90,
+        holdTurns: 6,
+        weights: { ...mix, failWrite: 0.7, failFlush: 0.7, failGrow: 0.2, view: 0.5 },
+        settings: { ...settings, bounds: { ...bounds, zeroAheadBytes: 4096 } },
+      },
+    },
+    'faulty tiny': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 260,
+        holdTurns: 0,
+        weights: { ...mix, failWrite: 1, failFlush: 1, reopen: 1, kill: 0.5, view: 0.5 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 8 },
+      },
+    },
+    views: {
+      statesPerRun: 100,
+      shape: {
+        stepCount: 200,
+        holdTurns: 4,
+        weights: { ...mix, view: 2 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 12 },
+      },
+    },
+  };
+}
+
+function scenariosOf(layer: Layer, settings: Settings): Scenario[] {
+  return Object.entries(shapes(settings)).map(([name, rest]) => ({ name: `${layer.name}/${name}`, layer, ...rest }));
+}
+
+export const scenarios: readonly Scenario[] = [...scenariosOf(registerLayer, registerSettings)];

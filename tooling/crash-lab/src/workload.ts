@@ -1,0 +1,321 @@
+/**
+ * Runs a random workload on a layer and its model, through all that happens to a volume: operations, commits of every kind at every
+ * moment, checkpoints, closing and opening, killed processes, failing writes and flushes, views.
+ *
+ * What was acknowledged is noted on the device (`AckNote`), so that every crash of the run can be judged afterwards. The run itself is
+ * judged as well: each opening must find what the journal allows, a latched volume must write nothing more, audits must be clean.
+ */
+import { DeviceError, LatchedError, NoSpaceError } from '@outwrite/blockdev';
+import type { SimulatedDevice, SimulatedDeviceOptions } from '@outwrite/blockdev/testing';
+import { type Random, unevenHold } from '@outwrite/testkit';
+import { type AckNote, Journal, judge } from './journal.ts';
+import type { Layer, Model, Settings, Subject } from './layer.ts';
+
+export type StepKind =
+  | 'change'
+  | 'commit'
+  | 'commitSync'
+  | 'checkpoint'
+  | 'checkpointSync'
+  /** Some turns of the microtask queue, so that what is in flight gets on. */
+  | 'turns'
+  /** Everything in flight ends. */
+  | 'settle'
+  | 'reopen'
+  /** The process is killed; what was in flight lands; another opens. */
+  | 'kill'
+  /** One of the next writes, flushes or growths fails. */
+  | 'failWrite'
+  | 'failFlush'
+  | 'failGrow'
+  | 'view'
+  | 'probe';
+
+export interface WorkloadShape {
+  readonly stepCount: number;
+  readonly weights: Partial<Record<StepKind, number>>;
+  readonly settings: Settings;
+  /** Asynchronous requests take up to so many turns; 0: one. */
+  readonly holdTurns: number;
+}
+
+/** Whether writes fail in a workload: such a write may still reach the medium, any time later. */
+export function isFaulty(shape: WorkloadShape): boolean {
+  const { failWrite, failFlush, failGrow } = shape.weights;
+  return failWrite !== undefined || failFlush !== undefined || failGrow !== undefined;
+}
+
+/** The number of turns after which nothing is in flight any more, whatever was drawn. */
+const SETTLE_TURNS = 400;
+
+/** Runs the workload on `device` (whose trace goes on through all lives). */
+export async function runWorkload(
+  layer: Layer,
+  shape: WorkloadShape,
+  random: Random,
+  device: SimulatedDevice,
+): Promise<void> {
+  const run = new WorkloadRun(layer, shape, random, device);
+  await run.all();
+}
+
+class WorkloadRun {
+  readonly layer: Layer;
+  readonly shape: WorkloadShape;
+  readonly random: Random;
+  readonly journal = new Journal();
+  device: SimulatedDevice;
+  subject: Subject;
+  model: Model;
+  life: number;
+  /** Counts processes: what a killed one still hears is of no account. */
+  process = 0;
+  /** Commits and checkpoints that have not settled. */
+  inFlight: Promise<unknown>[] = [];
+  /** A fault was armed in this life, so errors are expected. */
+  armed = false;
+  /** Set by whatever met the latch first. */
+  latched: LatchedError | null = null;
+  unexpected: unknown = null;
+  acked = 0;
+  openViews: { release(): void; verify: () => void }[] = [];
+
+  constructor(layer: Layer, shape: WorkloadShape, random: Random, device: SimulatedDevice) {
+    this.layer = layer;
+    this.shape = shape;
+    this.random = random;
+    this.device = device;
+    this.model = layer.newModel();
+    this.subject = layer.format(device, shape.settings, random.derive(1));
+    this.life = this.journal.beginLife(this.subject.durableDelta, this.model);
+    this.#acknowledge(this.subject.durableDelta);
+  }
+
+  async all(): Promise<void> {
+    const kinds = Object.entries(this.shape.weights) as [StepKind, number][];
+    let total = 0;
+    for (const [, weight] of kinds) total += weight;
+    for (let i = 0; i < this.shape.stepCount; i++) {
+      let drawn = this.random.fraction() * total;
+      let kind: StepKind = 'change';
+      for (const [candidate, weight] of kinds) {
+        drawn -= weight;
+        if (drawn >= 0) continue;
+        kind = candidate;
+        break;
+      }
+      try {
+        await this.#step(kind);
+      } catch (error) {
+        await this.#afterError(error);
+      }
+      if (this.unexpected !== null) throw this.unexpected;
+      if (this.latched !== null) await this.#afterLatch();
+      if (i % 8 === 7) this.#audit();
+    }
+    await this.#settle();
+    if (this.unexpected !== null) throw this.unexpected;
+  }
+
+  #acknowledge(delta: number): void {
+    this.acked = Math.max(this.acked, delta);
+    const note: AckNote = { journal: this.journal, life: this.life, delta };
+    this.device.note(note);
+  }
+
+  async #step(kind: StepKind): Promise<void> {
+    const { subject, random, device } = this;
+    switch (kind) {
+      case 'change':
+        this.#change();
+        break;
+      case 'probe':
+        this.layer.probe(subject, this.model, this.shape.settings, random);
+        break;
+      case 'commit': {
+        const { process } = this;
+        this.#follow(
+          subject.commit().then((delta) => {
+            if (process === this.process) this.#acknowledge(delta);
+          }),
+        );
+        break;
+      }
+      case 'checkpoint':
+        this.#follow(subject.checkpoint());
+        break;
+      case 'commitSync':
+        this.#acknowledge(subject.commitSync());
+        break;
+      case 'checkpointSync':
+        subject.checkpointSync();
+        this.#acknowledge(subject.durableDelta);
+        break;
+      case 'turns':
+        for (let turns = random.below(30); turns > 0; turns--) await Promise.resolve();
+        break;
+      case 'settle':
+        await this.#settle();
+        break;
+      case 'reopen':
+        await this.#close();
+        if (this.unexpected === null && !this.subject.stats().latched) this.#open();
+        break;
+      case 'kill':
+        this.#releaseViews(false);
+        this.process++;
+        this.device = device.kill({ trace: false });
+        await turns(SETTLE_TURNS);
+        this.inFlight = [];
+        this.#open();
+        break;
+      case 'failWrite':
+        this.#arm({ operation: 'write', nth: random.between(1, 4), effect: 'error', visible: random.chance(0.5) });
+        break;
+      case 'failFlush':
+        this.#arm({ operation: 'flush', nth: random.between(1, 3), effect: 'error' });
+        break;
+      case 'failGrow':
+        this.#arm({ operation: 'grow', nth: random.between(1, 2), effect: 'error' });
+        break;
+      case 'view':
+        this.#view();
+    }
+  }
+
+  #deviceOptions(): Omit<SimulatedDeviceOptions, 'medium' | 'sizeBytes'> {
+    const { holdTurns } = this.shape;
+    return holdTurns === 0 ? {} : { hold: unevenHold(this.random.derive(this.life, 2), holdTurns) };
+  }
+
+  #arm(fault: Parameters<SimulatedDevice['failAt']>[0]): void {
+    this.armed = true;
+    this.device.failAt(fault);
+  }
+
+  #change(): void {
+    const { subject } = this;
+    try {
+      this.layer.change(subject, this.model, this.shape.settings, this.random);
+    } catch (error) {
+      if (!(error instanceof NoSpaceError)) throw error;
+      if (subject.content() !== this.model.text())
+        throw new Error('an operation that ran out of space changed something');
+    }
+    this.journal.record(this.life, subject.openDelta, this.model);
+  }
+
+  #follow(promise: Promise<unknown>): void {
+    const { process } = this;
+    const watched = promise.catch((error: unknown) => {
+      if (process !== this.process) return;
+      if (error instanceof LatchedError && this.armed) this.latched ??= error;
+      else this.unexpected ??= error;
+    });
+    this.inFlight.push(watched);
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all(this.inFlight);
+    this.inFlight = [];
+  }
+
+  async #close(): Promise<void> {
+    this.#releaseViews(true);
+    await this.subject.close();
+    await this.#settle();
+    if (!this.subject.stats().latched) this.#acknowledge(this.subject.openDelta - 1);
+  }
+
+  /** Opens what is there, in another process, and judges it. A fault that is still armed belongs to the device before. */
+  #open(): void {
+    const { layer, shape, random } = this;
+    this.process++;
+    this.device = this.device.kill({ trace: false, ...this.#deviceOptions() });
+    const ack: AckNote = { journal: this.journal, life: this.life, delta: this.acked };
+    const readOnly = layer.open(this.device, shape.settings, { readOnly: true, random });
+    const subject = layer.open(this.device, shape.settings, { readOnly: false, random: random.derive(this.life, 3) });
+    const delta = subject.recovery!.delta;
+    const text = subject.content();
+    if (readOnly.content() !== text) throw new Error('a read-only and a writable opening find different states');
+    this.model = judge(ack, delta, text).clone();
+    this.subject = subject;
+    this.armed = false;
+    this.latched = null;
+    this.inFlight = [];
+    this.life = this.journal.beginLife(delta, this.model);
+    this.acked = delta;
+    this.#acknowledge(delta);
+    this.#audit();
+  }
+
+  async #afterError(error: unknown): Promise<void> {
+    if (error instanceof LatchedError && this.armed) this.latched ??= error;
+    else if (error instanceof DeviceError && this.armed) this.latched ??= new LatchedError(error);
+    else throw error;
+  }
+
+  /** A latched volume refuses changes, writes nothing more, and closes; the next process finds nothing lost. */
+  async #afterLatch(): Promise<void> {
+    const { subject, device } = this;
+    await turns(SETTLE_TURNS);
+    const written = device.operationCounts.write;
+    for (const attempt of [
+      () => this.layer.change(subject, this.model.clone(), this.shape.settings, this.random),
+      () => subject.commitSync(),
+      () => subject.checkpointSync(),
+    ]) {
+      try {
+        attempt();
+      } catch (error) {
+        if (!(error instanceof LatchedError)) throw error;
+      }
+    }
+    await subject.commit().then(
+      () => {
+        throw new Error('a latched volume acknowledges a commit');
+      },
+      (error: unknown) => {
+        if (!(error instanceof LatchedError)) throw error;
+      },
+    );
+    this.#releaseViews(false);
+    await subject.close();
+    if (device.operationCounts.write !== written) throw new Error('a latched volume has written');
+    await turns(SETTLE_TURNS);
+    if (device.operationCounts.write !== written) throw new Error('a latched volume has written');
+    this.#open();
+  }
+
+  #view(): void {
+    if (this.openViews.length > 0) {
+      this.#releaseViews(true);
+      return;
+    }
+    if (this.layer.watch === undefined) return;
+    this.#acknowledge(this.subject.commitSync());
+    const verify = this.layer.watch(this.subject);
+    const view = this.subject.openView();
+    this.openViews.push({ release: () => view.release(), verify });
+  }
+
+  #releaseViews(verified: boolean): void {
+    for (const { release, verify } of this.openViews.splice(0)) {
+      if (verified) verify();
+      release();
+    }
+  }
+
+  #audit(): void {
+    const findings = this.subject.audit();
+    if (findings.length > 0) throw new Error(`audit of the workload: ${findings.slice(0, 5).join('; ')}`);
+    const { usedBlocks, freeBlocks, waitingBlocks, reservedBlocks, limitBlocks } = this.subject.stats();
+    if (usedBlocks + freeBlocks + waitingBlocks + reservedBlocks !== limitBlocks) {
+      throw new Error('used + free + waiting + reserved is not all');
+    }
+  }
+}
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve();
+}
