@@ -58,13 +58,13 @@ export function promiseReport(phase: 'gone' | 'at', payload: Uint8Array): Promis
   };
 }
 
-/** A promise in words: `leaf at inode 12, name "abc" (tree 1)`. */
+/** What a promise is about, in words: `from inode 12, name "abc" (tree 1)`. */
 export function promiseText(phase: 'gone' | 'at', payload: Uint8Array): string {
   const { promise, tree, separator, end } = decode(phase, payload);
   if (separator === undefined) return `${promise} (tree ${tree})`;
   const from = separator.length === 0 ? 'the first key' : separatorText(separator);
-  if (end === undefined) return `${promise} ${from} (tree ${tree})`;
-  return `${promise} from ${from} to ${end.length === 0 ? 'the last key' : separatorText(end)} (tree ${tree})`;
+  if (end === undefined) return `from ${from} (tree ${tree})`;
+  return `all from ${from} to ${end.length === 0 ? 'the last key' : separatorText(end)} (tree ${tree})`;
 }
 
 /** What a separator of the volume's tree means, as far as it goes. */

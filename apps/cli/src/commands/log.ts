@@ -112,7 +112,7 @@ function printText(context: CommandContext, superblock: Superblock, chain: LogCh
     for (const { payload, pointer } of records.at) {
       const age = pointer.birth === delta ? '' : `, born in delta ${pointer.birth}`;
       stdout.line(
-        `  is at  ${promiseText('at', payload)}: block ${pointer.block}, checksum ${checksumText(pointer.checksum)}${age}`,
+        `  leaf   ${promiseText('at', payload)} is at block ${pointer.block}, checksum ${checksumText(pointer.checksum)}${age}`,
       );
     }
     for (const extent of records.allocations) stdout.line(`  take   ${extentText(extent)}`);
