@@ -2,6 +2,7 @@
 export type { TreeCursor as Cursor } from './cursor.ts';
 export type { EntryRange } from './entry-range.ts';
 export { maxInlineBytes, maxKeyBytes } from './node-format.ts';
+export { type BatchOperation, OrderedStore } from './ordered-store.ts';
 export { MAX_VALUE_BYTES } from './overflow-format.ts';
 export { decodeAt, decodeGone, type GonePromise } from './promise-format.ts';
 export type { RelocateValue } from './relocation.ts';

@@ -7,6 +7,7 @@
  */
 import { TooLargeError } from '@outwrite/blockdev';
 import { maxInlineBytes, maxKeyBytes } from './node-format.ts';
+import { MAX_VALUE_BYTES } from './overflow-format.ts';
 
 export class LeafEntry {
   readonly key: Uint8Array;
@@ -37,13 +38,26 @@ export class LeafEntry {
   }
 }
 
-/** Copies a user's key into `target`, whose length is the limit, and returns its length. Throws `TypeError`, `RangeError` (empty) or `TooLargeError`. */
+/** Copies a user's key into `target`, whose length is the limit, and returns its length. Throws as `checkKey` does. */
 export function copyKey(key: Uint8Array, target: Uint8Array): number {
-  if (!(key instanceof Uint8Array)) throw new TypeError('a key is a Uint8Array');
-  const length = key.length;
-  if (length === 0) throw new RangeError('a key has at least one byte');
-  if (length > target.length) throw new TooLargeError('a key', { limit: target.length, actual: length });
+  const length = checkKey(key, target.length);
   if (length > 32) target.set(key);
   else for (let i = 0; i < length; i++) target[i] = key[i]!;
   return length;
+}
+
+/** The length of a key that can be stored. Throws `TypeError`, `RangeError` (empty) or `TooLargeError`. */
+export function checkKey(key: Uint8Array, limit: number): number {
+  if (!(key instanceof Uint8Array)) throw new TypeError('a key is a Uint8Array');
+  const { length } = key;
+  if (length === 0) throw new RangeError('a key has at least one byte');
+  if (length > limit) throw new TooLargeError('a key', { limit, actual: length });
+  return length;
+}
+
+/** The length of a value that can be stored. Throws `TypeError` or `TooLargeError`. */
+export function checkValue(value: Uint8Array): number {
+  if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array');
+  if (value.length > MAX_VALUE_BYTES) throw new TooLargeError('a value', { limit: MAX_VALUE_BYTES, actual: value.length });
+  return value.length;
 }

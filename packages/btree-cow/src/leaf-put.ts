@@ -5,10 +5,10 @@
  * pinned and its worst case reserved; then it is redirected, and the leaf changed, rebuilt or split. Entries that arrive in ascending
  * order leave full leaves behind.
  */
-import { assert, TooLargeError } from '@outwrite/blockdev';
+import { assert } from '@outwrite/blockdev';
 import { insertChild, nodesToInsert } from './index-map.ts';
 import { childBirth, childBlock } from './index-page.ts';
-import type { LeafEntry } from './leaf-entry.ts';
+import { checkValue, type LeafEntry } from './leaf-entry.ts';
 import {
   FITS,
   insertIntoLeaf,
@@ -22,7 +22,6 @@ import {
 import { fitsInline, LEAF_CELL_HEADER_BYTES, maxInlineBytes, maxLeafCellBytes } from './node-format.ts';
 import { entryCount, writeHeader } from './node-header.ts';
 import { collectExtents, overflowBlockBound, type OwnedExtent, writeOverflow } from './overflow.ts';
-import { MAX_VALUE_BYTES } from './overflow-format.ts';
 import { childPosition, searchLeaf } from './page-search.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
 import { kindAndLevel } from './store-core.ts';
@@ -30,8 +29,7 @@ import type { TreeState } from './tree-state.ts';
 
 /** Stores `value` under `key`, in place of what was there. Throws for a bad key or value, and when there is no room; then nothing has changed. */
 export function putValue(state: TreeState, key: Uint8Array, value: Uint8Array): void {
-  if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array');
-  if (value.length > MAX_VALUE_BYTES) throw new TooLargeError('a value', { limit: MAX_VALUE_BYTES, actual: value.length });
+  checkValue(value);
   state.core.entry.loadKey(key);
   if (value.length <= maxInlineBytes(state.core.blockSize) && tryQuickPut(state, value)) return;
   while (!tryPut(state, key, value));

@@ -4,7 +4,7 @@
  * Payload: type u8, tree id varint, then by type. A separator that is the last thing in a payload needs no length. Types 1 to 4 are told as
  * "gone" (they apply first), type 5 as "is at", with the pointer beside it.
  */
-import { ByteReader, CorruptionError, setVarint, varintSize } from '@outwrite/blockdev';
+import { ByteReader, compareBytes, CorruptionError, setVarint, varintSize } from '@outwrite/blockdev';
 import { TREE_ID_LIMIT } from './catalogue-format.ts';
 
 // On disk: do not renumber.
@@ -14,7 +14,7 @@ const TREE_CREATED = 1;
 const TREE_DYING = 2;
 /** There is no leaf that begins at: separator. */
 const LEAF_GONE = 3;
-/** There are no leaves that begin in [first, end): length of first varint, first, end (empty: to the end of the tree). */
+/** There are no leaves that begin in [first, end): length of first varint, first, end. */
 const LEAVES_GONE = 4;
 /** The leaf that begins at separator is where the pointer says. */
 const LEAF_AT = 5;
@@ -23,7 +23,6 @@ export type GonePromise =
   | { type: 'created'; treeId: number }
   | { type: 'dying'; treeId: number }
   | { type: 'leaf'; treeId: number; separator: Uint8Array }
-  /** `end` is empty for a range to the end of the tree. */
   | { type: 'leaves'; treeId: number; separator: Uint8Array; end: Uint8Array };
 
 const NOTHING = new Uint8Array(0);
@@ -78,7 +77,9 @@ export function decodeGone(payload: Uint8Array, maxSeparatorBytes: number): Gone
       const length = reader.varint();
       if (length > maxSeparatorBytes) reader.fail('a separator is too long', { expected: maxSeparatorBytes, actual: length });
       const separator = reader.view(length);
-      return { type: 'leaves', treeId, separator, end: readRest(reader, maxSeparatorBytes) };
+      const end = readRest(reader, maxSeparatorBytes);
+      if (compareBytes(separator, 0, length, end, 0, end.length) >= 0) reader.fail('a range of leaves ends before it begins');
+      return { type: 'leaves', treeId, separator, end };
     }
     default:
       throw new CorruptionError('promise', 'unknown type of a promise "gone"', { actual: type });

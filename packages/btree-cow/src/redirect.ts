@@ -10,15 +10,13 @@
  * free map are as they were.
  */
 import { isProvisional } from '@outwrite/alloc-log';
-import { NIL_BLOCK } from '@outwrite/blockdev';
+import { assert, NIL_BLOCK } from '@outwrite/blockdev';
 import type { Frame } from '@outwrite/buffer-cache';
 import { CATALOGUE_KEY_BYTES, encodeCatalogueKey } from './catalogue-format.ts';
 import { childBirth, childBlock, setChildBirth, setChildBlock } from './index-page.ts';
 import { MAX_LEVEL } from './node-format.ts';
 import type { TreePath } from './tree-path.ts';
 import type { TreeState } from './tree-state.ts';
-
-const newNumbers = new Uint32Array(MAX_LEVEL + 1);
 
 /**
  * First half: makes ready whatever redirecting a path down to `lowestLevel` will need - the line of the tree in the catalogue, if the root is
@@ -45,47 +43,74 @@ export function prepareRedirect(state: TreeState, path: TreePath, lowestLevel: n
 
 const catalogueKey = new Uint8Array(CATALOGUE_KEY_BYTES);
 
-/** Second half: redirects every node of the path down to `lowestLevel` that needs it. */
+/**
+ * Second half: redirects every node of the path down to `lowestLevel` that needs it. With the root goes the line of the tree in the
+ * catalogue, which is its parent.
+ */
 export function redirectPath(state: TreeState, path: TreePath, lowestLevel: number): void {
   const { core } = state;
-  const { log } = core;
-  let lowestTaken = path.rootLevel + 1;
+  const { catalogue, cataloguePath } = core;
+  takeNumbers(state, path, lowestLevel, pathNumbers);
+  if (pathNumbers[path.rootLevel] !== NIL_BLOCK && !state.isCatalogue) {
+    assert(cataloguePath.isHeld, 'prepareRedirect comes before redirectPath');
+    try {
+      takeNumbers(catalogue!, cataloguePath, 0, catalogueNumbers);
+    } catch (error) {
+      giveBackNumbers(state, path, lowestLevel, pathNumbers);
+      throw error;
+    }
+    moveNodes(catalogue!, cataloguePath, 0, catalogueNumbers);
+  }
+  moveNodes(state, path, lowestLevel, pathNumbers);
+}
+
+const pathNumbers = new Uint32Array(MAX_LEVEL + 1);
+const catalogueNumbers = new Uint32Array(MAX_LEVEL + 1);
+
+/** Takes a number for each node that needs a redirect, NIL for the others; all or none. */
+function takeNumbers(state: TreeState, path: TreePath, lowestLevel: number, numbers: Uint32Array): void {
+  let level = path.rootLevel;
   try {
-    for (let level = path.rootLevel; level >= lowestLevel; level--) {
-      newNumbers[level] = NIL_BLOCK;
-      if (state.needsRedirect(level, path.numbers[level]!, path.births[level]!)) {
-        newNumbers[level] = takeNumber(state, level);
-      }
-      lowestTaken = level;
+    for (; level >= lowestLevel; level--) {
+      const isNeeded = state.needsRedirect(level, path.numbers[level]!, path.births[level]!);
+      numbers[level] = isNeeded ? takeNumber(state, level) : NIL_BLOCK;
     }
   } catch (error) {
-    for (let level = path.rootLevel; level >= lowestTaken; level--) {
-      if (newNumbers[level] !== NIL_BLOCK) giveUpNumber(state, level, newNumbers[level]!, log.openDelta);
-    }
+    giveBackNumbers(state, path, level + 1, numbers);
     throw error;
   }
-  if (newNumbers[path.rootLevel] !== NIL_BLOCK && core.cataloguePath.isHeld && !state.isCatalogue) {
-    // The line of the tree in the catalogue is the parent of its root. The numbers are kept aside: this uses the same scratch.
-    const ownNumbers = newNumbers.slice(0, path.rootLevel + 1);
-    redirectPath(core.catalogue!, core.cataloguePath, 0);
-    newNumbers.set(ownNumbers);
-  }
-  const delta = log.openDelta;
+}
+
+function giveBackNumbers(state: TreeState, path: TreePath, lowestLevel: number, numbers: Uint32Array): void {
+  const delta = state.core.log.openDelta;
   for (let level = path.rootLevel; level >= lowestLevel; level--) {
-    const number = newNumbers[level]!;
+    if (numbers[level] !== NIL_BLOCK) giveUpNumber(state, level, numbers[level]!, delta);
+  }
+}
+
+/** Moves the nodes of the path to their new numbers, and puts the open delta as birth into every pointer on the way. */
+function moveNodes(state: TreeState, path: TreePath, lowestLevel: number, numbers: Uint32Array): void {
+  const { core } = state;
+  const delta = core.log.openDelta;
+  for (let level = path.rootLevel; level >= lowestLevel; level--) {
+    const number = numbers[level]!;
     if (number !== NIL_BLOCK) {
       redirect(path, level, number, delta);
       publish(state, path, level, number);
       giveUpNumber(state, level, path.numbers[level]!, path.births[level]!);
       path.numbers[level] = number;
-      if (level === 0) core.redirectedLeafCount++;
-      else core.redirectedIndexCount++;
+      countRedirect(state, level);
     }
     if (path.births[level] !== delta) {
       path.births[level] = delta;
       setBirth(state, path, level, delta);
     }
   }
+}
+
+function countRedirect(state: TreeState, level: number): void {
+  if (level === 0 && !state.isCatalogue) state.core.redirectedLeafCount++;
+  else state.core.redirectedIndexCount++;
 }
 
 /** Moves the content of the node at `level` to a buffer under `number` and repairs the path. */
@@ -137,8 +162,7 @@ export function redirectSibling(state: TreeState, path: TreePath, level: number,
   path.siblings[level] = frame;
   setChildBlock(slab, base, position, number);
   giveUpNumber(state, level, oldNumber, oldBirth);
-  if (level === 0) core.redirectedLeafCount++;
-  else core.redirectedIndexCount++;
+  countRedirect(state, level);
   return frame;
 }
 

@@ -70,7 +70,7 @@ function hasOneLeaf(state: TreeState): boolean {
   return true;
 }
 
-/** Removes all leaves that begin in `[first, end)` (empty: to the end of the tree), the last one first: the first leaf of a tree goes last. */
+/** Removes all leaves that begin in `[first, end)`, the last one first: the first leaf of a tree goes last. */
 function removeLeaves(state: TreeState, first: Uint8Array, end: Uint8Array): void {
   const separators: Uint8Array[] = [];
   const { path } = state.core;
@@ -89,7 +89,7 @@ function removeLeaves(state: TreeState, first: Uint8Array, end: Uint8Array): voi
       path.release();
     }
     if (nextLength < 0) break;
-    if (end.length > 0 && compareBytes(scratch, 0, nextLength, end, 0, end.length) >= 0) break;
+    if (compareBytes(scratch, 0, nextLength, end, 0, end.length) >= 0) break;
     from = scratch.slice(0, nextLength);
   }
   if (separators.length === 0) throw new CorruptionError('promise', 'leaves go that are not there', { actual: state.id });

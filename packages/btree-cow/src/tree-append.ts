@@ -9,7 +9,7 @@ import { NO_FRAME } from '@outwrite/buffer-cache';
 import { TreeCursor } from './cursor.ts';
 import { insertChild, nodesToInsert } from './index-map.ts';
 import { FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
-import { copyKey } from './leaf-entry.ts';
+import { checkValue, copyKey } from './leaf-entry.ts';
 import { putValue } from './leaf-put.ts';
 import { fitsInline, LEAF_ENTRY_BYTES, leafCellBytes, maxKeyBytes } from './node-format.ts';
 import { entryCount, freeBytes, writeHeader } from './node-header.ts';
@@ -37,7 +37,7 @@ export class TreeAppender {
   append(key: Uint8Array, value: Uint8Array): void {
     const state = this.#state;
     const { core } = state;
-    if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array');
+    checkValue(value);
     core.checkUsable(state);
     core.entry.loadKey(key);
     if (this.#version !== state.version) this.#findEnd();

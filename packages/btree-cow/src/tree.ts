@@ -7,12 +7,12 @@
  */
 import { TreeCursor } from './cursor.ts';
 import { type EntryRange, RangeBounds } from './entry-range.ts';
-import { copyKey } from './leaf-entry.ts';
+import { checkKey, checkValue, copyKey } from './leaf-entry.ts';
 import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
 import { putValue } from './leaf-put.ts';
 import { touchLeaf } from './leaf-touch.ts';
 import { deleteKey, deleteKeys } from './range-delete.ts';
-import { fitsInline } from './node-format.ts';
+import { fitsInline, maxKeyBytes } from './node-format.ts';
 import { overflowBlockBound, readOverflow } from './overflow.ts';
 import { descriptorLengthBytes } from './overflow-format.ts';
 import type { StoreCore } from './store-core.ts';
@@ -172,6 +172,16 @@ export class Tree {
       blocks: 2 + (isInline ? 0 : overflowBlockBound(blockSize, valueLength)),
       nodes: 2 * this.#state.level + 2 + catalogue!.level + 1,
     };
+  }
+
+  /** The length of a key that can be stored. Throws `TypeError`, `RangeError` (empty) or `TooLargeError`. */
+  checkKey(key: Uint8Array): number {
+    return checkKey(key, maxKeyBytes(this.#core.blockSize));
+  }
+
+  /** The length of a value that can be stored. Throws `TypeError` or `TooLargeError`. */
+  checkValue(value: Uint8Array): number {
+    return checkValue(value);
   }
 
   #find(key: Uint8Array): number {
