@@ -29,6 +29,9 @@ export class InodeCache {
   /** Told when a directory leaves the cache. */
   readonly #directoryEvicted: () => void;
   #nameCount = 0;
+  /** Beyond these it is worth looking for something to evict; more than the limits while much is pinned. */
+  #inodeBound: number;
+  #nameBound: number;
   /** Inodes whose content has a map, in the order in which they got it. */
   #mapped: Inode[] = [];
   #mappedLimit = IDLE_MAP_LIMIT;
@@ -40,6 +43,8 @@ export class InodeCache {
     this.#keys = keys;
     this.#limits = limits;
     this.#directoryEvicted = directoryEvicted;
+    this.#inodeBound = limits.inodeCount;
+    this.#nameBound = limits.nameCount;
   }
 
   get inodeCount(): number {
@@ -129,8 +134,8 @@ export class InodeCache {
 
   /** Brings the cache back within its limits. Only between operations: objects that a caller holds may go. */
   trim(): void {
-    if (this.#inodes.size > this.#limits.inodeCount) this.#trimInodes();
-    if (this.#nameCount > this.#limits.nameCount) this.#trimNames();
+    if (this.#inodes.size > this.#inodeBound) this.#trimInodes();
+    if (this.#nameCount > this.#nameBound) this.#trimNames();
     if (this.#mapped.length > this.#mappedLimit) this.#trimMaps();
   }
 
@@ -139,8 +144,10 @@ export class InodeCache {
     this.#mapped.push(inode);
   }
 
-  /** Maps that were dirty may be closed again. */
+  /** What was dirty may be evicted again. */
   staged(): void {
+    this.#inodeBound = this.#limits.inodeCount;
+    this.#nameBound = this.#limits.nameCount;
     this.#mappedLimit = IDLE_MAP_LIMIT;
   }
 
@@ -184,6 +191,8 @@ export class InodeCache {
       if (inode.isDirectory) this.#directoryEvicted();
       this.remove(inode);
     }
+    // What is pinned is not walked again before a quarter has come on top, or it was staged.
+    this.#inodeBound = Math.max(this.#limits.inodeCount, this.#inodes.size + (this.#inodes.size >>> 2));
   }
 
   #trimNames(): void {
@@ -192,6 +201,7 @@ export class InodeCache {
       if (this.#nameCount <= goal) break;
       if (inode.names !== null) this.#nameCount -= inode.names.forget(this.#nameCount - goal);
     }
+    this.#nameBound = Math.max(this.#limits.nameCount, this.#nameCount + (this.#nameCount >>> 2));
   }
 
   /** All inodes in memory, for checks and for staging. */

@@ -1,6 +1,7 @@
 /**
  * Comparing all that a volume shows with a model: names and their order, types, modes, links, sizes, contents, targets, attributes.
  */
+import { xxh32 } from '@outwrite/blockdev';
 import { expect } from 'vitest';
 import type { Volume, VolumeFs } from '../src/index.ts';
 import { type ModelFs, type ModelNode, sortedNames } from './model-fs.ts';
@@ -44,4 +45,44 @@ function compareNode(volume: AnyVolume, path: string, node: ModelNode, inodes: M
       compareNode(volume, path === '/' ? `/${name}` : `${path}/${name}`, node.children.get(name) as ModelNode, inodes);
     }
   }
+}
+
+/** All that a volume shows, as text: two volumes, or a volume and a model, are the same when their texts are. */
+export function volumeText(volume: AnyVolume): string {
+  const { fs } = volume;
+  const lines: string[] = [];
+  const walk = (path: string): void => {
+    const stats = fs.lstatSync(path);
+    const attributes = stats.isSymbolicLink() ? [] : fs.listxattrSync(path);
+    const values = attributes.map((name) => `${name}=${Buffer.from(fs.getxattrSync(path, name)).toString()}`);
+    const content = stats.isFile()
+      ? contentText(fs.readFileSync(path))
+      : stats.isSymbolicLink()
+        ? fs.readlinkSync(path)
+        : '';
+    lines.push([path, (stats.mode & 0o7777).toString(8), stats.nlink, content, ...values].join(' '));
+    if (!stats.isDirectory()) return;
+    for (const name of fs.readdirSync(path)) walk(path === '/' ? `/${name}` : `${path}/${name}`);
+  };
+  walk('/');
+  return lines.join('\n');
+}
+
+/** The text of a model. */
+export function modelText(model: ModelFs): string {
+  const lines: string[] = [];
+  const walk = (path: string, node: ModelNode): void => {
+    const attributes = node.type === 'link' ? [] : [...node.xattrs].sort(([a], [b]) => (a < b ? -1 : 1));
+    const content = node.type === 'file' ? contentText(node.content) : node.target;
+    const values = attributes.map(([name, value]) => `${name}=${value}`);
+    lines.push([path, node.mode.toString(8), node.links, content, ...values].join(' '));
+    for (const name of sortedNames(node))
+      walk(path === '/' ? `/${name}` : `${path}/${name}`, node.children.get(name) as ModelNode);
+  };
+  walk('/', model.root);
+  return lines.join('\n');
+}
+
+function contentText(bytes: Uint8Array): string {
+  return `${bytes.length}:${xxh32(bytes, 0, bytes.length, 0).toString(16)}`;
 }
