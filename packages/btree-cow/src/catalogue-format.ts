@@ -45,7 +45,8 @@ export function encodeCatalogueKey(target: Uint8Array, id: number): void {
 }
 
 export function decodeCatalogueKey(key: Uint8Array): number {
-  if (key.length !== CATALOGUE_KEY_BYTES) throw new CorruptionError('catalogue', 'bad length of a key', { actual: key.length });
+  if (key.length !== CATALOGUE_KEY_BYTES)
+    throw new CorruptionError('catalogue', 'bad length of a key', { actual: key.length });
   let id = 0;
   for (let i = 0; i < CATALOGUE_KEY_BYTES; i++) id = id * 256 + key[i]!;
   return id;
@@ -61,11 +62,13 @@ export function encodeTreeLine(target: Uint8Array, offset: number, line: TreeLin
 
 /** Throws a `CorruptionError` for a line that cannot be. */
 export function decodeTreeLine(value: Uint8Array): TreeLine {
-  if (value.length !== TREE_LINE_BYTES) throw new CorruptionError('catalogue', 'bad length of a line', { actual: value.length });
+  if (value.length !== TREE_LINE_BYTES)
+    throw new CorruptionError('catalogue', 'bad length of a line', { actual: value.length });
   const rootBlock = getU32(value, ROOT_BLOCK_AT);
   const level = value[LEVEL_AT]!;
   const flags = value[FLAGS_AT]!;
-  if (rootBlock >= BLOCK_NUMBER_LIMIT) throw new CorruptionError('catalogue', 'a root is no block', { actual: rootBlock });
+  if (rootBlock >= BLOCK_NUMBER_LIMIT)
+    throw new CorruptionError('catalogue', 'a root is no block', { actual: rootBlock });
   if (level < 1 || level > MAX_LEVEL) throw new CorruptionError('catalogue', 'bad level of a root', { actual: level });
   if ((flags & ~DYING_FLAG) !== 0) throw new CorruptionError('catalogue', 'unknown flags of a tree', { actual: flags });
   return {
@@ -84,6 +87,7 @@ export function encodeNextId(id: number): Uint8Array {
 }
 
 export function decodeNextId(value: Uint8Array): number {
-  if (value.length !== NEXT_ID_BYTES) throw new CorruptionError('catalogue', 'bad length of the next id', { actual: value.length });
+  if (value.length !== NEXT_ID_BYTES)
+    throw new CorruptionError('catalogue', 'bad length of the next id', { actual: value.length });
   return getU48(value, 0);
 }

@@ -18,9 +18,9 @@ import {
   TREE_LINE_BYTES,
 } from './catalogue-format.ts';
 import { TreeCursor } from './cursor.ts';
+import { leafValueLength, leafValueStart } from './leaf-page.ts';
 import { putValue } from './leaf-put.ts';
 import { removeEntries } from './leaf-remove.ts';
-import { leafValueLength, leafValueStart } from './leaf-page.ts';
 import { writeHeader } from './node-header.ts';
 import { searchLeaf } from './page-search.ts';
 import { createNode, dropNode, takeNumber } from './redirect.ts';
@@ -128,7 +128,13 @@ export class Catalogue {
       path.seek(this.root, keyOf(state.id), CATALOGUE_KEY_BYTES, 0);
       try {
         const slab = core.cache.slabOf(path.frames[0]!);
-        const position = searchLeaf(slab, core.cache.baseOf(path.frames[0]!), core.blockSize, keyOf(state.id), CATALOGUE_KEY_BYTES);
+        const position = searchLeaf(
+          slab,
+          core.cache.baseOf(path.frames[0]!),
+          core.blockSize,
+          keyOf(state.id),
+          CATALOGUE_KEY_BYTES,
+        );
         const rootFrame = core.node(state.rootBlock, state.rootChecksum, state.rootBirth, state.level, true);
         core.cache.pin(rootFrame);
         if (!isProvisional(state.rootBlock)) core.log.prepareFree(state.rootBlock, 1);

@@ -9,8 +9,8 @@
 import type { Slab } from '@outwrite/buffer-cache';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, childChecksum } from './index-page.ts';
-import { copyLeafKey, copyLeafRest, leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
 import { copyKey } from './leaf-entry.ts';
+import { copyLeafKey, copyLeafRest, leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
 import { MAX_LEVEL, maxKeyBytes } from './node-format.ts';
 import { entryCount, prefixLengthOf } from './node-header.ts';
 import { readOverflow } from './overflow.ts';
@@ -148,7 +148,8 @@ export class TreeCursor {
     const base = this.#core.cache.baseOf(this.#leaf);
     const start = leafValueStart(slab, base, this.#position);
     const length = leafValueLength(slab, base, this.#position);
-    if (leafValueIsOverflow(slab, base, this.#position)) return readOverflow(this.#core, slab.u8, start, start + length);
+    if (leafValueIsOverflow(slab, base, this.#position))
+      return readOverflow(this.#core, slab.u8, start, start + length);
     return copyValue(slab.u8, slab.u32, start, length);
   }
 
@@ -158,7 +159,8 @@ export class TreeCursor {
     const base = this.#core.cache.baseOf(this.#leaf);
     const start = leafValueStart(slab, base, this.#position);
     const length = leafValueLength(slab, base, this.#position);
-    if (leafValueIsOverflow(slab, base, this.#position)) return readOverflow(this.#core, slab.u8, start, start + length);
+    if (leafValueIsOverflow(slab, base, this.#position))
+      return readOverflow(this.#core, slab.u8, start, start + length);
     return slab.u8.subarray(start, start + length);
   }
 
@@ -203,7 +205,13 @@ export class TreeCursor {
       const position = childPosition(slab, base, blockSize, this.#key, this.#keyLength);
       this.#positions[level] = position;
       number = childBlock(slab, base, position);
-      frame = core.node(number, childChecksum(slab, base, position), childBirth(slab, base, position), level - 1, false);
+      frame = core.node(
+        number,
+        childChecksum(slab, base, position),
+        childBirth(slab, base, position),
+        level - 1,
+        false,
+      );
     }
     this.#leaf = frame;
     this.#leafNumber = number;
@@ -263,7 +271,13 @@ export class TreeCursor {
   #land(): boolean {
     if (!this.#isThere) return this.#arrive();
     const { cache } = this.#core;
-    const rest = copyLeafRest(cache.slabOf(this.#leaf), cache.baseOf(this.#leaf), this.#position, this.#key, this.#prefixLength);
+    const rest = copyLeafRest(
+      cache.slabOf(this.#leaf),
+      cache.baseOf(this.#leaf),
+      this.#position,
+      this.#key,
+      this.#prefixLength,
+    );
     this.#keyLength = this.#prefixLength + rest;
     return true;
   }

@@ -6,12 +6,7 @@
  */
 import { assert, commonPrefixLength } from '@outwrite/blockdev';
 import { Slab } from '@outwrite/buffer-cache';
-import {
-  copySeparator,
-  IndexEntry,
-  separatorLength,
-  takeSeparatorCell,
-} from './index-page.ts';
+import { copySeparator, IndexEntry, separatorLength, takeSeparatorCell } from './index-page.ts';
 import { cellEnd, HEADER_BYTES, headOf, INDEX_ENTRY_BYTES, indexCellBytes, maxKeyBytes } from './node-format.ts';
 import { entryCount, headsOf, levelOf, writeHeader } from './node-header.ts';
 
@@ -133,9 +128,7 @@ export class IndexBuilder {
   }
 
   #bothFit(split: number): boolean {
-    return (
-      this.#usedBytes(0, split) <= this.blockSize && this.#usedBytes(split, this.#count) <= this.blockSize
-    );
+    return this.#usedBytes(0, split) <= this.blockSize && this.#usedBytes(split, this.#count) <= this.blockSize;
   }
 
   #usedBytes(start: number, end: number): number {

@@ -57,7 +57,11 @@ export class IndexEntry {
 
   /** Takes the pointer of entry `position`. */
   copyPointer(slab: Slab, base: number, position: number): void {
-    this.setPointer(childBlock(slab, base, position), childChecksum(slab, base, position), childBirth(slab, base, position));
+    this.setPointer(
+      childBlock(slab, base, position),
+      childChecksum(slab, base, position),
+      childBirth(slab, base, position),
+    );
   }
 }
 
@@ -114,7 +118,13 @@ export function separatorLength(slab: Slab, base: number, position: number): num
 }
 
 /** Copies separator `position` (1 or more) to the beginning of `target` and returns its length. */
-export function copySeparator(slab: Slab, base: number, blockSize: number, position: number, target: Uint8Array): number {
+export function copySeparator(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  position: number,
+  target: Uint8Array,
+): number {
   const u8 = slab.u8;
   const prefixLength = prefixLengthOf(slab, base);
   const prefix = base + blockSize - prefixLength;
@@ -192,7 +202,12 @@ export function insertIntoIndex(slab: Slab, base: number, position: number, entr
   const heads = headsOf(base);
   const records = heads + count;
   const u32 = slab.u32;
-  moveWords(u32, records + RECORD_WORDS * (position + 1) + 1, records + RECORD_WORDS * position, records + RECORD_WORDS * count);
+  moveWords(
+    u32,
+    records + RECORD_WORDS * (position + 1) + 1,
+    records + RECORD_WORDS * position,
+    records + RECORD_WORDS * count,
+  );
   moveWords(u32, records + 1, records, records + RECORD_WORDS * position);
   moveWords(u32, heads + position + 1, heads + position, heads + count);
   setEntryCount(slab, base, count + 1);

@@ -58,6 +58,7 @@ export function checkKey(key: Uint8Array, limit: number): number {
 /** The length of a value that can be stored. Throws `TypeError` or `TooLargeError`. */
 export function checkValue(value: Uint8Array): number {
   if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array');
-  if (value.length > MAX_VALUE_BYTES) throw new TooLargeError('a value', { limit: MAX_VALUE_BYTES, actual: value.length });
+  if (value.length > MAX_VALUE_BYTES)
+    throw new TooLargeError('a value', { limit: MAX_VALUE_BYTES, actual: value.length });
   return value.length;
 }

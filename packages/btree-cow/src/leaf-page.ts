@@ -80,7 +80,13 @@ export function copyLeafKey(slab: Slab, base: number, blockSize: number, positio
 }
 
 /** Copies what follows the prefix in the key of entry `position` to `target[targetStart...]` and returns its length. */
-export function copyLeafRest(slab: Slab, base: number, position: number, target: Uint8Array, targetStart: number): number {
+export function copyLeafRest(
+  slab: Slab,
+  base: number,
+  position: number,
+  target: Uint8Array,
+  targetStart: number,
+): number {
   const cell = base + leafCellOffset(slab, base, position);
   const restLength = slab.u16[(cell >>> 1) + 1]!;
   const head = slab.u32[headsOf(base) + position]!;

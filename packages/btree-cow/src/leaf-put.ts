@@ -21,7 +21,7 @@ import {
 } from './leaf-page.ts';
 import { fitsInline, LEAF_CELL_HEADER_BYTES, maxInlineBytes, maxLeafCellBytes } from './node-format.ts';
 import { entryCount, writeHeader } from './node-header.ts';
-import { collectExtents, overflowBlockBound, type OwnedExtent, writeOverflow } from './overflow.ts';
+import { collectExtents, type OwnedExtent, overflowBlockBound, writeOverflow } from './overflow.ts';
 import { childPosition, searchLeaf } from './page-search.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
 import { kindAndLevel } from './store-core.ts';

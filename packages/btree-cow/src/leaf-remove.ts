@@ -8,13 +8,7 @@
 import type { Slab } from '@outwrite/buffer-cache';
 import { prepareRemoval, removeChild } from './index-map.ts';
 import { childBirth, childBlock, copySeparator } from './index-page.ts';
-import {
-  leafCellSize,
-  leafValueIsOverflow,
-  leafValueLength,
-  leafValueStart,
-  removeFromLeaf,
-} from './leaf-page.ts';
+import { leafCellSize, leafValueIsOverflow, leafValueLength, leafValueStart, removeFromLeaf } from './leaf-page.ts';
 import { HAS_OVERFLOW_FLAG, LEAF_ENTRY_BYTES } from './node-format.ts';
 import { entryCount, flagsOf, freeBytes } from './node-header.ts';
 import { collectExtents, type OwnedExtent } from './overflow.ts';
@@ -65,7 +59,8 @@ export function removeEntries(state: TreeState, start: number, end: number): boo
   if (!changesOwn) log.prepareFree(path.numbers[0]!, 1);
   if (outcome === 'joins-left') leafCount = 1;
   if (outcome === 'takes-next') {
-    nodeCount += prepareRedirect(state, core.secondPath, 1) + prepareRemoval(core.secondPath, core.secondPath.positions[1]!);
+    nodeCount +=
+      prepareRedirect(state, core.secondPath, 1) + prepareRemoval(core.secondPath, core.secondPath.positions[1]!);
     log.prepareFree(core.secondPath.numbers[0]!, 1);
   } else if (outcome !== 'stays') {
     if (outcome !== 'goes') log.prepareFree(siblingNumber(state, path), 1);

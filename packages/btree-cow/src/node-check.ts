@@ -6,10 +6,10 @@
  * ascending, pointers to blocks that exist with births not later than the pointer's own. Keys within the bounds of the parent's separators
  * are the business of `tree-check.ts`: no look-up can be harmed by a key that cannot be found.
  */
-import { assert, compareBytes, CorruptionError } from '@outwrite/blockdev';
+import { assert, CorruptionError, compareBytes } from '@outwrite/blockdev';
 import type { Slab } from '@outwrite/buffer-cache';
-import { copyLeafKey, leafCellOffset } from './leaf-page.ts';
 import { childBirth, childBlock, copySeparator, recordOf } from './index-page.ts';
+import { copyLeafKey, leafCellOffset } from './leaf-page.ts';
 import {
   cellEnd,
   FLAGS_OFFSET,
@@ -29,7 +29,15 @@ import {
   OVERFLOW_VALUE_FLAG,
   VALUE_LENGTH_MASK,
 } from './node-format.ts';
-import { cellStartOf, directoryEnd, entryCount, flagsOf, freedBytesOf, headsOf, prefixLengthOf } from './node-header.ts';
+import {
+  cellStartOf,
+  directoryEnd,
+  entryCount,
+  flagsOf,
+  freedBytesOf,
+  headsOf,
+  prefixLengthOf,
+} from './node-header.ts';
 
 assert(FLAGS_OFFSET + 2 === HEADER_BYTES, 'the check covers the whole header');
 
@@ -54,17 +62,20 @@ export function checkNode(slab: Slab, base: number, blockSize: number, expected:
   const structure = expected.level === 0 ? 'leaf' : 'index node';
   const kind = expected.level === 0 ? LEAF_KIND : INDEX_KIND;
   const { block } = expected;
-  if (slab.u8[base] !== kind) fail(structure, 'not a node of the kind that its pointer names', block, kind, slab.u8[base]!);
+  if (slab.u8[base] !== kind)
+    fail(structure, 'not a node of the kind that its pointer names', block, kind, slab.u8[base]!);
   if (slab.u8[base + 1] !== expected.level) fail(structure, 'wrong level', block, expected.level, slab.u8[base + 1]!);
   const count = entryCount(slab, base);
   const prefixLength = prefixLengthOf(slab, base);
   const cellStart = cellStartOf(slab, base);
-  if (prefixLength > maxKeyBytes(blockSize)) fail(structure, 'prefix too long', block, maxKeyBytes(blockSize), prefixLength);
+  if (prefixLength > maxKeyBytes(blockSize))
+    fail(structure, 'prefix too long', block, maxKeyBytes(blockSize), prefixLength);
   const end = cellEnd(blockSize, prefixLength);
   if (directoryEnd(expected.level, count) > cellStart) fail(structure, 'directory reaches into the cells', block);
   if (cellStart > end || (cellStart & 3) !== 0) fail(structure, 'bad beginning of the cells', block, end, cellStart);
   const flags = flagsOf(slab, base);
-  if ((flags & ~(expected.level === 0 ? HAS_OVERFLOW_FLAG : 0)) !== 0) fail(structure, 'unknown flags', block, 0, flags);
+  if ((flags & ~(expected.level === 0 ? HAS_OVERFLOW_FLAG : 0)) !== 0)
+    fail(structure, 'unknown flags', block, 0, flags);
   claimed.fill(0, 0, blockSize >>> 2);
   const cellBytes =
     expected.level === 0
@@ -99,7 +110,8 @@ function checkLeafEntries(
     const valueField = slab.u16[(base + offset) >>> 1]!;
     const restLength = slab.u16[(base + offset + 2) >>> 1]!;
     const valueLength = valueField & VALUE_LENGTH_MASK;
-    if (valueLength > maxInlineBytes(blockSize)) fail('leaf', 'a value is too long', block, maxInlineBytes(blockSize), valueLength);
+    if (valueLength > maxInlineBytes(blockSize))
+      fail('leaf', 'a value is too long', block, maxInlineBytes(blockSize), valueLength);
     const keyLength = prefixLength + restLength;
     if (keyLength === 0 || keyLength > maxKeyBytes(blockSize)) {
       fail('leaf', 'bad length of a key', block, maxKeyBytes(blockSize), keyLength);
@@ -121,7 +133,8 @@ function checkLeafEntries(
     current = swap;
     previousLength = keyLength;
   }
-  if (hasOverflow && (flagsOf(slab, base) & HAS_OVERFLOW_FLAG) === 0) fail('leaf', 'overflow values without the flag', block);
+  if (hasOverflow && (flagsOf(slab, base) & HAS_OVERFLOW_FLAG) === 0)
+    fail('leaf', 'overflow values without the flag', block);
   return cellBytes;
 }
 
@@ -144,7 +157,8 @@ function checkIndexEntries(
   let current = keyB;
   for (let i = 0; i < count; i++) {
     const child = childBlock(slab, base, i);
-    if (child >= expected.blockCount) fail('index node', 'a pointer leads beyond the device', block, expected.blockCount, child);
+    if (child >= expected.blockCount)
+      fail('index node', 'a pointer leads beyond the device', block, expected.blockCount, child);
     if (childBirth(slab, base, i) > expected.birth) {
       fail('index node', 'a child is younger than its parent', block, expected.birth, childBirth(slab, base, i));
     }
@@ -159,7 +173,8 @@ function checkIndexEntries(
         fail('index node', 'a cell is out of place', block, undefined, offset);
       }
       restLength = slab.u16[(base + offset) >>> 1]!;
-      if (restLength <= HEAD_BYTES) fail('index node', 'a cell for a rest that needs none', block, undefined, restLength);
+      if (restLength <= HEAD_BYTES)
+        fail('index node', 'a cell for a rest that needs none', block, undefined, restLength);
     }
     const length = prefixLength + restLength;
     if (length === 0 || length > maxKeyBytes(blockSize)) {

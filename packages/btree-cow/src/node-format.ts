@@ -104,7 +104,9 @@ export function cellEnd(blockSize: number, prefixLength: number): number {
 
 /** Whether a value of this length is kept in the leaf, under a key of that length. */
 export function fitsInline(blockSize: number, keyLength: number, valueLength: number): boolean {
-  return valueLength <= maxInlineBytes(blockSize) && leafCellBytes(valueLength, keyLength) <= maxLeafCellBytes(blockSize);
+  return (
+    valueLength <= maxInlineBytes(blockSize) && leafCellBytes(valueLength, keyLength) <= maxLeafCellBytes(blockSize)
+  );
 }
 
 /** The head of a key: its four bytes from `start` on as a big-endian number, padded with zeros from `end` on. */

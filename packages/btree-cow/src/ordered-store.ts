@@ -7,12 +7,15 @@ import { type BlockDevice, CorruptionError } from '@outwrite/blockdev';
 import type { TreeCursor } from './cursor.ts';
 import type { EntryRange } from './entry-range.ts';
 import type { Tree } from './tree.ts';
-import { TreeStore, type TreeStoreFormatOptions, type TreeStoreOpenOptions, type TreeStoreStats } from './tree-store.ts';
+import {
+  TreeStore,
+  type TreeStoreFormatOptions,
+  type TreeStoreOpenOptions,
+  type TreeStoreStats,
+} from './tree-store.ts';
 
 /** One change of a batch. */
-export type BatchOperation =
-  | { type: 'put'; key: Uint8Array; value: Uint8Array }
-  | { type: 'delete'; key: Uint8Array };
+export type BatchOperation = { type: 'put'; key: Uint8Array; value: Uint8Array } | { type: 'delete'; key: Uint8Array };
 
 /** The tree of an ordered store: the first that its tree store made. */
 const TREE_ID = 1;
@@ -37,7 +40,8 @@ export class OrderedStore {
   /** Opens a store as its last durable commit left it. Throws as `TreeStore.open` does. */
   static open(device: BlockDevice, options: TreeStoreOpenOptions = {}): OrderedStore {
     const trees = TreeStore.open(device, options);
-    if (!trees.hasTree(TREE_ID)) throw new CorruptionError('catalogue', 'this is no ordered store: it has no first tree');
+    if (!trees.hasTree(TREE_ID))
+      throw new CorruptionError('catalogue', 'this is no ordered store: it has no first tree');
     return new OrderedStore(trees, trees.tree(TREE_ID));
   }
 

@@ -52,7 +52,12 @@ export function encodeDescriptor(target: Uint8Array, descriptor: OverflowDescrip
 }
 
 /** Reads a descriptor from `bytes[start, end)`; throws a `CorruptionError` unless all its extents lie below `blockLimit`. */
-export function decodeDescriptor(bytes: Uint8Array, start: number, end: number, blockLimit: number): OverflowDescriptor {
+export function decodeDescriptor(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  blockLimit: number,
+): OverflowDescriptor {
   const extentBytes = end - start - DESCRIPTOR_HEADER_BYTES;
   if (extentBytes < EXTENT_BYTES || extentBytes % EXTENT_BYTES !== 0) {
     throw new CorruptionError('overflow descriptor', 'bad length', { actual: end - start });
@@ -90,7 +95,9 @@ export function decodeList(bytes: Uint8Array, blockSize: number, blockLimit: num
   const count = getU32(bytes, 0);
   const lengthBytes = LIST_HEADER_BYTES + count * EXTENT_BYTES;
   if (count === 0 || Math.ceil(lengthBytes / blockSize) * blockSize !== bytes.length) {
-    throw new CorruptionError('overflow extent', 'a list of extents has another length than its blocks', { actual: count });
+    throw new CorruptionError('overflow extent', 'a list of extents has another length than its blocks', {
+      actual: count,
+    });
   }
   return decodeExtents(bytes, LIST_HEADER_BYTES, count, blockLimit);
 }
@@ -111,7 +118,11 @@ function decodeExtents(bytes: Uint8Array, offset: number, count: number, blockLi
     const start = getU32(bytes, offset + START_AT);
     const blockCount = getU32(bytes, offset + COUNT_AT);
     if (blockCount === 0 || start + blockCount > blockLimit) {
-      throw new CorruptionError('overflow extent', 'it leads beyond the volume', { block: start, expected: blockLimit, actual: blockCount });
+      throw new CorruptionError('overflow extent', 'it leads beyond the volume', {
+        block: start,
+        expected: blockLimit,
+        actual: blockCount,
+      });
     }
     extents.push({ start, count: blockCount, checksum: getU32(bytes, offset + CHECKSUM_AT) });
   }

@@ -10,9 +10,9 @@ import {
   DESCRIPTOR_HEADER_BYTES,
   decodeDescriptor,
   decodeList,
+  EXTENT_BYTES,
   encodeDescriptor,
   encodeList,
-  EXTENT_BYTES,
   LIST_HEADER_BYTES,
   type OverflowDescriptor,
   type OverflowExtent,
@@ -48,7 +48,12 @@ interface StreamTarget {
  * Writes `value` to blocks of the open delta, of which `ensure` has said that there are enough, and puts its descriptor at the beginning of
  * `target`. Returns the length of the descriptor, at most `maxDescriptorBytes`.
  */
-export function writeOverflow(core: StoreCore, value: Uint8Array, target: Uint8Array, maxDescriptorBytes: number): number {
+export function writeOverflow(
+  core: StoreCore,
+  value: Uint8Array,
+  target: Uint8Array,
+  maxDescriptorBytes: number,
+): number {
   const { log, blockSize, cache } = core;
   const taken: Extent[] = [];
   const stream: StreamTarget = {
@@ -115,7 +120,13 @@ export function readOverflow(core: StoreCore, bytes: Uint8Array, start: number, 
 }
 
 /** All extents that a descriptor stands for, those of the lists included, appended to `target`. Reads the lists. */
-export function collectExtents(core: StoreCore, bytes: Uint8Array, start: number, end: number, target: OwnedExtent[]): void {
+export function collectExtents(
+  core: StoreCore,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  target: OwnedExtent[],
+): void {
   const descriptor = decodeDescriptor(bytes, start, end, core.log.blockLimit);
   const { extents, lists } = resolveExtents(core, descriptor);
   for (const { start: block, count } of extents) target.push({ start: block, count, birth: descriptor.birth });
@@ -128,7 +139,10 @@ export interface OwnedExtent extends Extent {
 }
 
 /** Follows the lists of a descriptor down to the extents of the value. */
-function resolveExtents(core: StoreCore, descriptor: OverflowDescriptor): { extents: OverflowExtent[]; lists: OverflowExtent[] } {
+function resolveExtents(
+  core: StoreCore,
+  descriptor: OverflowDescriptor,
+): { extents: OverflowExtent[]; lists: OverflowExtent[] } {
   const { blockSize, log } = core;
   // What each level may take at most, so that no list makes us read more than an honest one would.
   const bounds = [Math.ceil(descriptor.lengthBytes / blockSize)];
@@ -150,7 +164,10 @@ function checkBlockCount(extents: readonly OverflowExtent[], bound: number, isEx
   let blockCount = 0;
   for (const { count } of extents) blockCount += count;
   if (blockCount > bound || (isExact && blockCount !== bound)) {
-    throw new CorruptionError('overflow extent', 'extents do not add up to the value', { expected: bound, actual: blockCount });
+    throw new CorruptionError('overflow extent', 'extents do not add up to the value', {
+      expected: bound,
+      actual: blockCount,
+    });
   }
 }
 
@@ -173,7 +190,11 @@ function readStream(core: StoreCore, extents: readonly OverflowExtent[]): Uint8A
     for (let i = 0; i < count; i++) checksums[i] = xxh32Words(words, (offset >>> 2) + i * blockWords, blockWords);
     const actual = xxh32Words(checksums, 0, count);
     if (actual !== checksum) {
-      throw new CorruptionError('overflow extent', 'the checksum does not fit', { block: start, expected: checksum, actual });
+      throw new CorruptionError('overflow extent', 'the checksum does not fit', {
+        block: start,
+        expected: checksum,
+        actual,
+      });
     }
     offset += count * blockSize;
   }
@@ -184,7 +205,13 @@ function readStream(core: StoreCore, extents: readonly OverflowExtent[]): Uint8A
  * Copies a value whose descriptor is in `bytes[start, end)` to new places, the birth unchanged, and puts the new descriptor there. It is
  * never longer than the old one; returns its length. For the opening after an unclean end.
  */
-export function relocateOverflow(core: StoreCore, bytes: Uint8Array, start: number, end: number, relocator: Relocator): number {
+export function relocateOverflow(
+  core: StoreCore,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  relocator: Relocator,
+): number {
   const { blockSize } = core;
   const descriptor = decodeDescriptor(bytes, start, end, core.log.blockLimit);
   const { extents, lists } = resolveExtents(core, descriptor);
@@ -214,7 +241,8 @@ function blocksOf(
 ): Uint8Array[] {
   const end = Math.min(bytes.length, offset + blockCount * blockSize);
   const wholeCount = Math.floor((end - offset) / blockSize);
-  for (let i = 0; i < wholeCount; i++) checksums[i] = xxh32(bytes, offset + i * blockSize, offset + (i + 1) * blockSize);
+  for (let i = 0; i < wholeCount; i++)
+    checksums[i] = xxh32(bytes, offset + i * blockSize, offset + (i + 1) * blockSize);
   const wholeEnd = offset + wholeCount * blockSize;
   const buffers = wholeCount > 0 ? [bytes.subarray(offset, wholeEnd)] : [];
   if (wholeEnd < end) {

@@ -6,7 +6,14 @@
  * copy what users pass into a scratch array), so that the engine compiles each loop for one shape.
  */
 import type { Slab } from '@outwrite/buffer-cache';
-import { HEAD_BYTES, HEADER_BYTES, headOf, INDEX_CELL_HEADER_BYTES, LEAF_CELL_HEADER_BYTES, VALUE_LENGTH_MASK } from './node-format.ts';
+import {
+  HEAD_BYTES,
+  HEADER_BYTES,
+  headOf,
+  INDEX_CELL_HEADER_BYTES,
+  LEAF_CELL_HEADER_BYTES,
+  VALUE_LENGTH_MASK,
+} from './node-format.ts';
 
 const HEADER_WORDS: number = HEADER_BYTES >>> 2;
 const HEADER_HALVES: number = HEADER_BYTES >>> 1;
@@ -62,7 +69,15 @@ export function findInLeaf(slab: Slab, base: number, blockSize: number, key: Uin
   const order = compareLeafTail(slab, base, low, key, prefixLength, keyLength);
   if (order === 0) return low;
   if (order < 0) return -1;
-  const position = searchTails(slab, base, low + 1, endOfRun(u32, heads, low + 1, count, head), key, prefixLength, keyLength);
+  const position = searchTails(
+    slab,
+    base,
+    low + 1,
+    endOfRun(u32, heads, low + 1, count, head),
+    key,
+    prefixLength,
+    keyLength,
+  );
   return position < 0 ? -1 : position;
 }
 
@@ -151,7 +166,13 @@ function compareIndexTail(
 }
 
 /** 0 if `key` begins with the prefix at `prefix`; otherwise its order against all keys that do. */
-function comparePrefix(u8: Uint8Array, prefix: number, prefixLength: number, key: Uint8Array, keyLength: number): number {
+function comparePrefix(
+  u8: Uint8Array,
+  prefix: number,
+  prefixLength: number,
+  key: Uint8Array,
+  keyLength: number,
+): number {
   for (let i = 0; i < prefixLength; i++) {
     if (i === keyLength) return -1;
     const difference = key[i]! - u8[prefix + i]!;

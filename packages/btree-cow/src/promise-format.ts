@@ -4,7 +4,7 @@
  * Payload: type u8, tree id varint, then by type. A separator that is the last thing in a payload needs no length. Types 1 to 4 are told as
  * "gone" (they apply first), type 5 as "is at", with the pointer beside it.
  */
-import { ByteReader, compareBytes, CorruptionError, setVarint, varintSize } from '@outwrite/blockdev';
+import { ByteReader, CorruptionError, compareBytes, setVarint, varintSize } from '@outwrite/blockdev';
 import { TREE_ID_LIMIT } from './catalogue-format.ts';
 
 // On disk: do not renumber.
@@ -75,10 +75,12 @@ export function decodeGone(payload: Uint8Array, maxSeparatorBytes: number): Gone
       return { type: 'leaf', treeId, separator: readRest(reader, maxSeparatorBytes) };
     case LEAVES_GONE: {
       const length = reader.varint();
-      if (length > maxSeparatorBytes) reader.fail('a separator is too long', { expected: maxSeparatorBytes, actual: length });
+      if (length > maxSeparatorBytes)
+        reader.fail('a separator is too long', { expected: maxSeparatorBytes, actual: length });
       const separator = reader.view(length);
       const end = readRest(reader, maxSeparatorBytes);
-      if (compareBytes(separator, 0, length, end, 0, end.length) >= 0) reader.fail('a range of leaves ends before it begins');
+      if (compareBytes(separator, 0, length, end, 0, end.length) >= 0)
+        reader.fail('a range of leaves ends before it begins');
       return { type: 'leaves', treeId, separator, end };
     }
     default:

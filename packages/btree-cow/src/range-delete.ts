@@ -51,7 +51,8 @@ export function deleteKeys(state: TreeState, from: Uint8Array | null, to: Uint8A
       const slab = cache.slabOf(frame);
       const base = cache.baseOf(frame);
       nextLength = path.copyNextSeparator(next);
-      const isLast = nextLength < 0 || (upperLength >= 0 && compareBytes(next, 0, nextLength, upper, 0, upperLength) >= 0);
+      const isLast =
+        nextLength < 0 || (upperLength >= 0 && compareBytes(next, 0, nextLength, upper, 0, upperLength) >= 0);
       const start = lowerLength === 0 ? 0 : insertPosition(searchLeaf(slab, base, blockSize, lower, lowerLength));
       const end =
         isLast && upperLength >= 0

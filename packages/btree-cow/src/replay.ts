@@ -4,8 +4,9 @@
  * Leaves are not read: what their blocks hold was verified by the log. Index nodes are redirected and retired as they would be live, so a
  * read-only opening ends with the same state in memory as a writable one. A promise that does not fit what is there is damage.
  */
-import { compareBytes, CorruptionError } from '@outwrite/blockdev';
+
 import type { BlockPointer } from '@outwrite/alloc-log';
+import { CorruptionError, compareBytes } from '@outwrite/blockdev';
 import type { Catalogue } from './catalogue.ts';
 import { indexPut, indexRemove } from './index-map.ts';
 import { maxKeyBytes } from './node-format.ts';
@@ -32,7 +33,9 @@ export function replayAt(catalogue: Catalogue, payload: Uint8Array, pointer: Blo
   const { treeId, separator } = decodeAt(payload, maxKeyBytes(catalogue.core.blockSize));
   const state = treeOf(catalogue, treeId);
   if (separator.length > 0 && isEmpty(state)) {
-    throw new CorruptionError('promise', 'the first leaf of a tree does not begin at the empty separator', { actual: treeId });
+    throw new CorruptionError('promise', 'the first leaf of a tree does not begin at the empty separator', {
+      actual: treeId,
+    });
   }
   indexPut(state, separator, separator.length, pointer);
 }
@@ -92,6 +95,7 @@ function removeLeaves(state: TreeState, first: Uint8Array, end: Uint8Array): voi
     if (compareBytes(scratch, 0, nextLength, end, 0, end.length) >= 0) break;
     from = scratch.slice(0, nextLength);
   }
-  if (separators.length === 0) throw new CorruptionError('promise', 'leaves go that are not there', { actual: state.id });
+  if (separators.length === 0)
+    throw new CorruptionError('promise', 'leaves go that are not there', { actual: state.id });
   for (const separator of separators.reverse()) removeLeaf(state, separator);
 }

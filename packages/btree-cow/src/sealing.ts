@@ -13,7 +13,7 @@ import { MAX_LEVEL, maxKeyBytes } from './node-format.ts';
 import { entryCount, zeroUnused } from './node-header.ts';
 import { encodeCreated, encodeDying, encodeLeafAt, encodeLeafGone, encodeLeavesGone } from './promise-format.ts';
 import type { StoreCore } from './store-core.ts';
-import { textSeparator, type TreeState } from './tree-state.ts';
+import { type TreeState, textSeparator } from './tree-state.ts';
 
 export class TreeSealer {
   readonly #core: StoreCore;
@@ -57,7 +57,9 @@ export class TreeSealer {
     for (const first of firsts.reverse()) {
       const end = state.gone.get(first);
       const separator = textSeparator(first);
-      this.#sealer.gone(typeof end === 'string' ? encodeLeavesGone(id, separator, textSeparator(end)) : encodeLeafGone(id, separator));
+      this.#sealer.gone(
+        typeof end === 'string' ? encodeLeavesGone(id, separator, textSeparator(end)) : encodeLeafGone(id, separator),
+      );
     }
   }
 
@@ -90,7 +92,10 @@ export class TreeSealer {
     const { cache, blockSize } = this.#core;
     const { delta } = this.#sealer;
     const frame = cache.find(block);
-    assert(frame !== NO_FRAME && cache.deltaOf(frame) === delta, 'a leaf that was changed is in memory, dirty in this delta');
+    assert(
+      frame !== NO_FRAME && cache.deltaOf(frame) === delta,
+      'a leaf that was changed is in memory, dirty in this delta',
+    );
     zeroUnused(cache.slabOf(frame), cache.baseOf(frame), blockSize);
     const checksum = cache.checksumOf(frame);
     this.#sealer.at(encodeLeafAt(state.id, this.#separatorAt(0), this.#lengths[0]!), { block, checksum, birth: delta });

@@ -44,7 +44,10 @@ export class StoreClient implements LogClient {
     }
     const { pointer, level } = root;
     if (pointer.block === NIL_BLOCK || level < 1 || level > MAX_LEVEL) {
-      throw new CorruptionError('superblock', 'the root of the catalogue cannot be', { block: pointer.block, actual: level });
+      throw new CorruptionError('superblock', 'the root of the catalogue cannot be', {
+        block: pointer.block,
+        actual: level,
+      });
     }
     catalogue.load(pointer, level);
   }

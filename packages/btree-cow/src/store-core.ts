@@ -67,7 +67,8 @@ export class StoreCore {
   node(number: number, checksum: number, birth: number, level: number, isRoot: boolean): Frame {
     const frame = this.cache.find(number);
     if (frame === NO_FRAME) return this.#readNode(number, checksum, birth, level, isRoot);
-    if (this.cache.slabOf(frame).u16[this.cache.baseOf(frame) >>> 1] !== kindAndLevel(level)) this.wrongNode(number, level);
+    if (this.cache.slabOf(frame).u16[this.cache.baseOf(frame) >>> 1] !== kindAndLevel(level))
+      this.wrongNode(number, level);
     return frame;
   }
 
@@ -83,7 +84,10 @@ export class StoreCore {
   checkFresh(frame: Frame, expected: { block: number; level: number; birth: number; isRoot: boolean }): void {
     const { cache } = this;
     try {
-      checkNode(cache.slabOf(frame), cache.baseOf(frame), this.blockSize, { ...expected, blockCount: this.log.blockLimit });
+      checkNode(cache.slabOf(frame), cache.baseOf(frame), this.blockSize, {
+        ...expected,
+        blockCount: this.log.blockLimit,
+      });
     } catch (error) {
       cache.discard(frame);
       throw error;
@@ -130,7 +134,9 @@ export class StoreCore {
 
   /** A cached node is of another kind or level than the pointer that led to it says. */
   wrongNode(number: number, level: number): never {
-    throw new CorruptionError(level === 0 ? 'leaf' : 'index node', 'two pointers of different levels lead to it', { block: number });
+    throw new CorruptionError(level === 0 ? 'leaf' : 'index node', 'two pointers of different levels lead to it', {
+      block: number,
+    });
   }
 }
 

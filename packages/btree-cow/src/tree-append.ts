@@ -8,8 +8,8 @@ import { commonPrefixLength, compareBytes } from '@outwrite/blockdev';
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { TreeCursor } from './cursor.ts';
 import { insertChild, nodesToInsert } from './index-map.ts';
-import { FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
 import { checkValue, copyKey } from './leaf-entry.ts';
+import { FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
 import { putValue } from './leaf-put.ts';
 import { fitsInline, LEAF_ENTRY_BYTES, leafCellBytes, maxKeyBytes } from './node-format.ts';
 import { entryCount, freeBytes, writeHeader } from './node-header.ts';
@@ -42,7 +42,10 @@ export class TreeAppender {
     core.entry.loadKey(key);
     if (this.#version !== state.version) this.#findEnd();
     const { entry } = core;
-    if (this.#lastKeyLength > 0 && compareBytes(entry.key, 0, entry.keyLength, this.#lastKey, 0, this.#lastKeyLength) <= 0) {
+    if (
+      this.#lastKeyLength > 0 &&
+      compareBytes(entry.key, 0, entry.keyLength, this.#lastKey, 0, this.#lastKeyLength) <= 0
+    ) {
       throw new RangeError('keys to be loaded ascend, beyond the last key of the tree');
     }
     if (!fitsInline(core.blockSize, entry.keyLength, value.length)) {

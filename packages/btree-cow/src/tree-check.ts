@@ -6,8 +6,8 @@
  * within the bounds of the parent's separators, births not later than the parent's, the open delta's rule that the ancestors of a changed
  * leaf are of the open epoch, and no empty leaves.
  */
-import { isProvisional, type BlockKind } from '@outwrite/alloc-log';
-import { compareBytes, CorruptionError } from '@outwrite/blockdev';
+import { type BlockKind, isProvisional } from '@outwrite/alloc-log';
+import { CorruptionError, compareBytes } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import type { Catalogue } from './catalogue.ts';
 import { childBirth, childBlock, childChecksum, copySeparator } from './index-page.ts';
@@ -88,14 +88,19 @@ class TreeCheck {
       throw new CorruptionError(nameOf(level), 'a node of the open epoch is not in memory', { block: number });
     }
     const frame = this.#core.node(number, checksum, birth, level, isRoot);
-    if (!isProvisional(number)) this.#sink.block(number, 1, level === 0 && !state.isCatalogue ? 'leaf' : 'index', state.id);
+    if (!isProvisional(number))
+      this.#sink.block(number, 1, level === 0 && !state.isCatalogue ? 'leaf' : 'index', state.id);
     cache.pin(frame);
     try {
       const slab = cache.slabOf(frame);
       const base = cache.baseOf(frame);
       const actual = isOpen || cache.isDirty(frame) ? checksum : cache.checksumOf(frame);
       if (!isOpen && actual !== checksum) {
-        throw new CorruptionError(nameOf(level), 'the checksum does not fit', { block: number, expected: checksum, actual });
+        throw new CorruptionError(nameOf(level), 'the checksum does not fit', {
+          block: number,
+          expected: checksum,
+          actual,
+        });
       }
       // In memory pointers may be provisional.
       checkNode(slab, base, blockSize, { block: number, level, birth, isRoot, blockCount: 0x100000000 });
@@ -114,14 +119,17 @@ class TreeCheck {
     const scratch = new Uint8Array(maxKeyBytes(blockSize));
     let lower = bounds.lower;
     for (let i = 0; i < count; i++) {
-      const upper = i + 1 < count ? scratch.slice(0, copySeparator(slab, base, blockSize, i + 1, scratch)) : bounds.upper;
+      const upper =
+        i + 1 < count ? scratch.slice(0, copySeparator(slab, base, blockSize, i + 1, scratch)) : bounds.upper;
       if (i > 0 && compare(lower, bounds.lower) <= 0) this.#outOfBounds(number, level);
       if (i > 0 && bounds.upper !== null && compare(lower, bounds.upper) >= 0) this.#outOfBounds(number, level);
       const child = childBlock(slab, base, i);
       const birth = childBirth(slab, base, i);
       const isChanged = birth === log.openDelta && level === 1;
       if ((isProvisional(child) || isChanged) && !isProvisional(number)) {
-        throw new CorruptionError('index node', 'it is not of the open epoch and a node below it is', { block: number });
+        throw new CorruptionError('index node', 'it is not of the open epoch and a node below it is', {
+          block: number,
+        });
       }
       const childBounds = { lower, upper };
       this.attempt(state.id, () => {
@@ -140,14 +148,20 @@ class TreeCheck {
     const key = new Uint8Array(maxKeyBytes(blockSize));
     for (let i = 0; i < count; i++) {
       const keyLength = copyLeafKey(slab, base, blockSize, i, key);
-      if (i === 0 && compareBytes(key, 0, keyLength, bounds.lower, 0, bounds.lower.length) < 0) this.#outOfBounds(number, 0);
-      if (i === count - 1 && bounds.upper !== null && compareBytes(key, 0, keyLength, bounds.upper, 0, bounds.upper.length) >= 0) {
+      if (i === 0 && compareBytes(key, 0, keyLength, bounds.lower, 0, bounds.lower.length) < 0)
+        this.#outOfBounds(number, 0);
+      if (
+        i === count - 1 &&
+        bounds.upper !== null &&
+        compareBytes(key, 0, keyLength, bounds.upper, 0, bounds.upper.length) >= 0
+      ) {
         this.#outOfBounds(number, 0);
       }
       const start = leafValueStart(slab, base, i);
       const end = start + leafValueLength(slab, base, i);
       if (leafValueIsOverflow(slab, base, i)) this.attempt(state.id, () => this.#overflow(state, slab.u8, start, end));
-      else if (!state.isCatalogue) this.#sink.entry?.(state.id, key.subarray(0, keyLength), slab.u8.subarray(start, end));
+      else if (!state.isCatalogue)
+        this.#sink.entry?.(state.id, key.subarray(0, keyLength), slab.u8.subarray(start, end));
     }
   }
 

@@ -7,7 +7,7 @@
 import { NO_FRAME, type Slab } from '@outwrite/buffer-cache';
 import { childBirth } from './index-page.ts';
 import { HEADER_BYTES } from './node-format.ts';
-import { findInLeaf, childPosition } from './page-search.ts';
+import { childPosition, findInLeaf } from './page-search.ts';
 import { kindAndLevel } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -41,6 +41,7 @@ export function findKey(state: TreeState, key: Uint8Array, keyLength: number): n
     const number = slab.u32[record]!;
     level--;
     frame = cache.find(number);
-    if (frame === NO_FRAME) frame = core.node(number, slab.u32[record + 1]!, childBirth(slab, base, position), level, false);
+    if (frame === NO_FRAME)
+      frame = core.node(number, slab.u32[record + 1]!, childBirth(slab, base, position), level, false);
   }
 }

@@ -5,8 +5,9 @@
  * for the root is kept here and, as of the last checkpoint, in the catalogue. A tree of the store has a line in the catalogue; the
  * catalogue itself has none, and its leaves follow the rule of index nodes: provisional, written by checkpoints, never promised.
  */
-import { assert } from '@outwrite/blockdev';
+
 import { isProvisional } from '@outwrite/alloc-log';
+import { assert } from '@outwrite/blockdev';
 import type { StoreCore } from './store-core.ts';
 
 export class TreeState {
@@ -133,7 +134,10 @@ export function separatorText(bytes: Uint8Array, length: number): string {
   if (length <= CHUNK) return String.fromCharCode.apply(null, bytes.subarray(0, length) as unknown as number[]);
   let text = '';
   for (let start = 0; start < length; start += CHUNK) {
-    text += String.fromCharCode.apply(null, bytes.subarray(start, Math.min(start + CHUNK, length)) as unknown as number[]);
+    text += String.fromCharCode.apply(
+      null,
+      bytes.subarray(start, Math.min(start + CHUNK, length)) as unknown as number[],
+    );
   }
   return text;
 }

@@ -5,12 +5,7 @@
  * the operation, and it is recorded. Its nodes are reclaimed in steps right after, and, if the process ends before that, by the next
  * writable opening.
  */
-import {
-  AllocLog,
-  type FormatOptions,
-  type LogStats,
-  type OpenOptions,
-} from '@outwrite/alloc-log';
+import { AllocLog, type FormatOptions, type LogStats, type OpenOptions } from '@outwrite/alloc-log';
 import { type BlockDevice, OutwriteError } from '@outwrite/blockdev';
 import type { Catalogue } from './catalogue.ts';
 import { deleteKeys } from './range-delete.ts';

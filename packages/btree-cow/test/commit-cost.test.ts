@@ -37,52 +37,55 @@ describe('a commit of one changed key', () => {
 });
 
 describe('a redirect', () => {
-  it.each(['allocateBlock', 'takeProvisional'] as const)('that is refused by %s leaves tree, cursor and free map as they were', (refusing) => {
-    const { store } = formatInMemory({ blockSize: 512 });
-    const tree = store.createTree();
-    const model = new ModelTree();
-    for (let i = 0; i < 2000; i++) {
-      tree.put(key(i), text(`${i}`));
-      model.put(key(i), text(`${i}`));
-    }
-    store.checkpointSync();
-    const cursor = tree.cursor();
-    cursor.seek(key(1000));
-    const before = store.stats();
-    const { log } = store;
-    for (let allowed = 0; allowed < 3; allowed++) {
-      let calls = 0;
-      const original = log[refusing];
-      log[refusing] = function (this: typeof log): number {
-        if (calls++ === allowed) throw new Error('refused');
-        return original.call(this);
-      };
-      let isRefused = false;
-      try {
-        tree.put(key(1000), text('changed'));
-      } catch (error) {
-        expect(error).toMatchObject({ message: 'refused' });
-        isRefused = true;
-      } finally {
-        log[refusing] = original;
+  it.each(['allocateBlock', 'takeProvisional'] as const)(
+    'that is refused by %s leaves tree, cursor and free map as they were',
+    (refusing) => {
+      const { store } = formatInMemory({ blockSize: 512 });
+      const tree = store.createTree();
+      const model = new ModelTree();
+      for (let i = 0; i < 2000; i++) {
+        tree.put(key(i), text(`${i}`));
+        model.put(key(i), text(`${i}`));
       }
-      if (!isRefused) {
-        // Everything that was asked for was allowed.
-        model.put(key(1000), text('changed'));
-        expect(allowed).toBeGreaterThan(0);
-        break;
+      store.checkpointSync();
+      const cursor = tree.cursor();
+      cursor.seek(key(1000));
+      const before = store.stats();
+      const { log } = store;
+      for (let allowed = 0; allowed < 3; allowed++) {
+        let calls = 0;
+        const original = log[refusing];
+        log[refusing] = function (this: typeof log): number {
+          if (calls++ === allowed) throw new Error('refused');
+          return original.call(this);
+        };
+        let isRefused = false;
+        try {
+          tree.put(key(1000), text('changed'));
+        } catch (error) {
+          expect(error).toMatchObject({ message: 'refused' });
+          isRefused = true;
+        } finally {
+          log[refusing] = original;
+        }
+        if (!isRefused) {
+          // Everything that was asked for was allowed.
+          model.put(key(1000), text('changed'));
+          expect(allowed).toBeGreaterThan(0);
+          break;
+        }
+        const after = store.stats();
+        expect(after.usedBlocks).toBe(before.usedBlocks);
+        expect(after.freeBlocks).toBe(before.freeBlocks);
+        expect(after.provisionalNodes).toBe(before.provisionalNodes);
+        expect(after.redirectedLeaves).toBe(before.redirectedLeaves);
+        expect(cursor.value()).toEqual(text('1000'));
+        expectEqual(tree, model);
+        auditStore(store);
       }
-      const after = store.stats();
-      expect(after.usedBlocks).toBe(before.usedBlocks);
-      expect(after.freeBlocks).toBe(before.freeBlocks);
-      expect(after.provisionalNodes).toBe(before.provisionalNodes);
-      expect(after.redirectedLeaves).toBe(before.redirectedLeaves);
-      expect(cursor.value()).toEqual(text('1000'));
+      store.commitSync();
       expectEqual(tree, model);
       auditStore(store);
-    }
-    store.commitSync();
-    expectEqual(tree, model);
-    auditStore(store);
-  });
+    },
+  );
 });

@@ -2,8 +2,9 @@
  * Crashes of a workload over trees: whatever a crash leaves opens, checks clean, accounts for every block, and holds an acknowledged state
  * or a later one. Opening it a second time gives the same, and crashes of the opening itself are explored, too.
  */
-import { everyCrashPoint, Random, testSeed } from '@outwrite/testkit';
+
 import type { SimulatedDevice } from '@outwrite/blockdev/testing';
+import { everyCrashPoint, Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { type Tree, TreeStore } from '../src/index.ts';
 import { auditStore, text } from './store-audit.ts';
@@ -35,7 +36,8 @@ async function run(device: SimulatedDevice, states: string[], workloadSeed: numb
     const tree = random.pick(trees);
     const draw = random.below(100);
     const key = text(`k${random.below(60)}`.padEnd(4 + random.below(2) * 30, '.'));
-    if (draw < 55) tree.put(key, new Uint8Array(random.chance(0.1) ? 900 + random.below(1500) : random.below(60)).fill(step));
+    if (draw < 55)
+      tree.put(key, new Uint8Array(random.chance(0.1) ? 900 + random.below(1500) : random.below(60)).fill(step));
     else if (draw < 75) tree.delete(key);
     else if (draw < 78) tree.deleteRange(key, null);
     else if (draw < 80) trees.push(store.createTree());
@@ -83,7 +85,12 @@ describe('crashes', () => {
         auditStore(store);
         await store.close();
       },
-      { seed: seed + workload, pieceBytes: 512, maxStates: 700, device: { sizeBytes: 0, maxSizeBytes: 4 * 1024 * 1024 } },
+      {
+        seed: seed + workload,
+        pieceBytes: 512,
+        maxStates: 700,
+        device: { sizeBytes: 0, maxSizeBytes: 4 * 1024 * 1024 },
+      },
     );
     expect(report.stateCount).toBeGreaterThan(100);
   });

@@ -78,12 +78,22 @@ function expectSame(cursor: Cursor, expected: ModelCursor): void {
   }
 }
 
-const key = fc.tuple(fc.nat(120), fc.boolean()).map(([n, long]) => text(`${n}`.padStart(3, '0') + (long ? '/'.repeat(50) : '')));
-const move = fc.constantFrom('next', 'previous', 'next', 'previous', 'first', 'last') as fc.Arbitrary<'next' | 'previous' | 'first' | 'last'>;
+const key = fc
+  .tuple(fc.nat(120), fc.boolean())
+  .map(([n, long]) => text(`${n}`.padStart(3, '0') + (long ? '/'.repeat(50) : '')));
+const move = fc.constantFrom('next', 'previous', 'next', 'previous', 'first', 'last') as fc.Arbitrary<
+  'next' | 'previous' | 'first' | 'last'
+>;
 const step = fc.oneof(
   { weight: 10, arbitrary: fc.record({ type: fc.constant('move' as const), which: fc.nat(1), move }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('seek' as const), which: fc.nat(1), key, before: fc.boolean() }) },
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('put' as const), key, length: fc.oneof(fc.nat(60), fc.nat(2000)) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant('seek' as const), which: fc.nat(1), key, before: fc.boolean() }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ type: fc.constant('put' as const), key, length: fc.oneof(fc.nat(60), fc.nat(2000)) }),
+  },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('delete' as const), key }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('deleteHere' as const), which: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.constant({ type: 'commit' as const }) },
@@ -93,54 +103,60 @@ const step = fc.oneof(
 describe('a cursor', () => {
   it('stays right across insertions, removals, splits, merges, commits and checkpoints', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 120 }), fc.array(step, { maxLength: 80, size: 'max' }), (initial, steps) => {
-        const { store } = formatInMemory({ blockSize: 512, cacheBytes: 512 * 64 });
-        const tree = store.createTree();
-        const model = new ModelTree();
-        const put = (k: Uint8Array, length: number): void => {
-          const value = new Uint8Array(length).fill(length);
-          tree.put(k, value);
-          model.put(k, value);
-        };
-        for (let i = 0; i < initial; i++) put(text(`${i}`.padStart(3, '0')), i % 40);
-        const cursors = [tree.cursor(), tree.cursor()];
-        const models = [new ModelCursor(model), new ModelCursor(model)];
-        for (const current of steps) {
-          switch (current.type) {
-            case 'move':
-              expect(cursors[current.which]![current.move]()).toBe(models[current.which]![current.move]());
-              break;
-            case 'seek':
-              if (current.before) {
-                expect(cursors[current.which]!.seekBefore(current.key)).toBe(models[current.which]!.seekBefore(current.key));
-              } else {
-                expect(cursors[current.which]!.seek(current.key)).toBe(models[current.which]!.seek(current.key));
-              }
-              break;
-            case 'put':
-              put(current.key, current.length);
-              break;
-            case 'delete':
-              expect(tree.delete(current.key)).toBe(model.delete(current.key));
-              break;
-            case 'deleteHere':
-              if (models[current.which]!.valid) {
-                tree.delete(models[current.which]!.key);
-                model.delete(models[current.which]!.key);
-              }
-              break;
-            case 'commit':
-              store.commitSync();
-              break;
-            default:
-              store.checkpointSync();
+      fc.property(
+        fc.integer({ min: 0, max: 120 }),
+        fc.array(step, { maxLength: 80, size: 'max' }),
+        (initial, steps) => {
+          const { store } = formatInMemory({ blockSize: 512, cacheBytes: 512 * 64 });
+          const tree = store.createTree();
+          const model = new ModelTree();
+          const put = (k: Uint8Array, length: number): void => {
+            const value = new Uint8Array(length).fill(length);
+            tree.put(k, value);
+            model.put(k, value);
+          };
+          for (let i = 0; i < initial; i++) put(text(`${i}`.padStart(3, '0')), i % 40);
+          const cursors = [tree.cursor(), tree.cursor()];
+          const models = [new ModelCursor(model), new ModelCursor(model)];
+          for (const current of steps) {
+            switch (current.type) {
+              case 'move':
+                expect(cursors[current.which]![current.move]()).toBe(models[current.which]![current.move]());
+                break;
+              case 'seek':
+                if (current.before) {
+                  expect(cursors[current.which]!.seekBefore(current.key)).toBe(
+                    models[current.which]!.seekBefore(current.key),
+                  );
+                } else {
+                  expect(cursors[current.which]!.seek(current.key)).toBe(models[current.which]!.seek(current.key));
+                }
+                break;
+              case 'put':
+                put(current.key, current.length);
+                break;
+              case 'delete':
+                expect(tree.delete(current.key)).toBe(model.delete(current.key));
+                break;
+              case 'deleteHere':
+                if (models[current.which]!.valid) {
+                  tree.delete(models[current.which]!.key);
+                  model.delete(models[current.which]!.key);
+                }
+                break;
+              case 'commit':
+                store.commitSync();
+                break;
+              default:
+                store.checkpointSync();
+            }
+            cursors.forEach((cursor, i) => {
+              expectSame(cursor, models[i]!);
+            });
           }
-          cursors.forEach((cursor, i) => {
-            expectSame(cursor, models[i]!);
-          });
-        }
-        auditStore(store);
-      }),
+          auditStore(store);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -151,7 +167,8 @@ describe('a cursor', () => {
     const numbers = Array.from({ length: 300 }, (_, i) => i * 2);
     for (const number of numbers) tree.put(text(String(number).padStart(4, '0')), text(String(number)));
     const at = (number: number): Uint8Array => text(String(number).padStart(4, '0'));
-    const shown = (range: Parameters<Tree['entries']>[0]): number[] => [...tree.values(range)].map((v) => Number(new TextDecoder().decode(v)));
+    const shown = (range: Parameters<Tree['entries']>[0]): number[] =>
+      [...tree.values(range)].map((v) => Number(new TextDecoder().decode(v)));
     for (const low of [-1, 0, 1, 200, 201, 598, 599, 700]) {
       for (const high of [0, 1, 200, 299, 300, 598, 599, 800]) {
         for (const lowerIn of [true, false]) {

@@ -26,10 +26,14 @@ describe('keys and values', () => {
     tree.put(longest, nothing);
     expect(tree.get(longest)).toEqual(nothing);
     const tooLong = new Uint8Array(maxKeyBytes(512) + 1);
-    expect(() => tree.put(tooLong, nothing)).toThrow(expect.objectContaining({ code: 'ETOOLARGE', limit: 128, actual: 129 }));
+    expect(() => tree.put(tooLong, nothing)).toThrow(
+      expect.objectContaining({ code: 'ETOOLARGE', limit: 128, actual: 129 }),
+    );
     expect(() => tree.has(tooLong)).toThrow(expect.objectContaining({ code: 'ETOOLARGE' }));
     const value = Object.create(Uint8Array.prototype, { length: { value: MAX_VALUE_BYTES + 1 } }) as Uint8Array;
-    expect(() => tree.put(text('k'), value)).toThrow(expect.objectContaining({ code: 'ETOOLARGE', limit: MAX_VALUE_BYTES }));
+    expect(() => tree.put(text('k'), value)).toThrow(
+      expect.objectContaining({ code: 'ETOOLARGE', limit: MAX_VALUE_BYTES }),
+    );
     expect([...tree.entries()].length).toBe(1);
   });
 
@@ -200,7 +204,9 @@ describe('a store', () => {
   });
 
   it('leaves a foreign device alone', () => {
-    expect(() => TreeStore.open(new MemoryDevice({ sizeBytes: 1024 * 1024 }))).toThrow(expect.objectContaining({ code: 'ENOTVOLUME' }));
+    expect(() => TreeStore.open(new MemoryDevice({ sizeBytes: 1024 * 1024 }))).toThrow(
+      expect.objectContaining({ code: 'ENOTVOLUME' }),
+    );
     expect(() => TreeStore.format(new MemoryDevice(), { blockSize: 1000 })).toThrow(RangeError);
   });
 });
@@ -244,6 +250,8 @@ describe('an ordered store', () => {
   it('does not open a store of something else', () => {
     const { device, store } = formatInMemory({ blockSize: 512 });
     store.closeSync();
-    expect(() => OrderedStore.open(MemoryDevice.fromImage(device.snapshot()))).toThrow(expect.objectContaining({ code: 'ECORRUPT' }));
+    expect(() => OrderedStore.open(MemoryDevice.fromImage(device.snapshot()))).toThrow(
+      expect.objectContaining({ code: 'ECORRUPT' }),
+    );
   });
 });

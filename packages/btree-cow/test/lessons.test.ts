@@ -1,8 +1,8 @@
 /** The faults that the ancestor met in its trees, each with the test that would have caught it; numbers are those of the list of lessons. */
-import { MemoryDevice } from '@outwrite/blockdev';
+import type { MemoryDevice } from '@outwrite/blockdev';
 import { Random } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
-import { type Tree, TreeStore } from '../src/index.ts';
+import type { Tree, TreeStore } from '../src/index.ts';
 import { auditStore, expectEqual, formatInMemory, ModelTree, openCopy, text } from './store-audit.ts';
 
 const number = (n: number): Uint8Array => text(String(n).padStart(6, '0'));

@@ -62,7 +62,10 @@ function readLeaf(slab: Slab, blockSize: number): Pair[] {
   for (let i = 0; i < entryCount(slab, BASE); i++) {
     const keyLength = copyLeafKey(slab, BASE, blockSize, i, scratch);
     const start = leafValueStart(slab, BASE, i);
-    pairs.push({ key: scratch.slice(0, keyLength), value: slab.u8.slice(start, start + leafValueLength(slab, BASE, i)) });
+    pairs.push({
+      key: scratch.slice(0, keyLength),
+      value: slab.u8.slice(start, start + leafValueLength(slab, BASE, i)),
+    });
   }
   return pairs;
 }

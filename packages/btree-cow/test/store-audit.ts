@@ -13,7 +13,8 @@ export function auditStore(store: TreeStore): void {
   const findings: string[] = [];
   store.check({
     block(start, count, kind, treeId) {
-      for (const finding of audit.reach(start, count, `${kind} of tree ${treeId}`)) findings.push(`${finding.message}: ${finding.block}`);
+      for (const finding of audit.reach(start, count, `${kind} of tree ${treeId}`))
+        findings.push(`${finding.message}: ${finding.block}`);
     },
     problem(error) {
       findings.push(error.message);

@@ -1,7 +1,7 @@
 /** A tree against a sorted array: every operation, commits, checkpoints and reopenings, compared after every step, for three block sizes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Tree, type TreeStore } from '../src/index.ts';
+import type { Tree, TreeStore } from '../src/index.ts';
 import { maxKeyBytes } from '../src/node-format.ts';
 import { auditStore, expectEqual, formatInMemory, ModelTree, openCopy } from './store-audit.ts';
 

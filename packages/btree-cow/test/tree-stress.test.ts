@@ -11,7 +11,13 @@ const seed = testSeed('tree-stress');
 const KEYS: Record<string, (number: number) => Uint8Array> = {
   short: (number) => text(number.toString(36)),
   path: (number) => text(`/home/user/${number % 3 === 0 ? 'documents' : 'pictures'}/${number}`),
-  long: (number) => text(number.toString(2).padStart(100, 'z').slice(-(30 + (number % 70)))),
+  long: (number) =>
+    text(
+      number
+        .toString(2)
+        .padStart(100, 'z')
+        .slice(-(30 + (number % 70))),
+    ),
   // Groups that share a long beginning with nobody else: separators within a group are long, and no prefix shortens them.
   groups: (number) => {
     const beginning = new Random(number >>> 3);
