@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly workloads: readonly Workload[];
   readonly scale: ScaleName;
   readonly rounds: number;
+  /** No further round is begun when the one before says that this would be exceeded. */
+  readonly limitSeconds?: number;
   /** Engines to run; all when absent. */
   readonly engineIds?: readonly string[];
   /** Where the disk under test is; the system's folder for temporary files when absent. */
@@ -170,7 +172,9 @@ export async function run(options: RunOptions): Promise<Results> {
     const turns = options.workloads.flatMap((workload) => working.filter((engine) => takesPart(engine, workload)));
     const total = turns.length * options.rounds;
     let done = 0;
-    for (let round = 1; round <= options.rounds; round++) {
+    let round = 1;
+    for (; round <= options.rounds; round++) {
+      if (round > 1 && isTooLate(startedAt, round, options.limitSeconds)) break;
       for (const workload of options.workloads) {
         const partners = working.filter((engine) => takesPart(engine, workload));
         for (let i = 0; i < partners.length; i++) {
@@ -186,7 +190,7 @@ export async function run(options: RunOptions): Promise<Results> {
       startedAt: startedAt.toISOString(),
       seconds: (Date.now() - startedAt.getTime()) / 1000,
       scale: options.scale,
-      rounds: options.rounds,
+      rounds: round - 1,
       machine,
       engines: wanted,
       figures: inOrder(state.figures, options.workloads),
@@ -196,6 +200,13 @@ export async function run(options: RunOptions): Promise<Results> {
     process.removeListener('SIGINT', removeAndLeave);
     state.removeFolders();
   }
+}
+
+/** Whether another round, as long as those before on the average, would end after the limit. */
+function isTooLate(startedAt: Date, round: number, limitSeconds: number | undefined): boolean {
+  if (limitSeconds === undefined) return false;
+  const elapsedSeconds = (Date.now() - startedAt.getTime()) / 1000;
+  return elapsedSeconds + elapsedSeconds / (round - 1) > limitSeconds;
 }
 
 /** Sorted by workload, case and round, as a reader expects them. */

@@ -57,7 +57,7 @@ const FULL: Scale = {
 
 const QUICK: Scale = {
   name: 'quick',
-  rounds: 2,
+  rounds: 3,
   appendCount: { one: 400, ten: 150, hundred: 60 },
   entryCount: 40_000,
   readCount: 40_000,

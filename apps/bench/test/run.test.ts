@@ -54,6 +54,20 @@ describe('a run', () => {
     expect(readFileSync(path, 'utf8')).not.toContain(folder);
   });
 
+  it('begins no round that would end after the limit', async () => {
+    const measured = await run({
+      workloads: select(WORKLOADS, 'append-1-sync').workloads,
+      scale: 'tiny',
+      rounds: 3,
+      limitSeconds: 0.01,
+      engineIds: ['raw'],
+      folder,
+      child: { execArgv },
+    });
+    expect(measured.rounds).toBe(1);
+    expect(measured.figures.map(({ round }) => round)).toEqual([1]);
+  });
+
   it('says how a process ended that gave no answer', async () => {
     const measured = await run({
       workloads: select(WORKLOADS, 'append-1-sync').workloads,

@@ -6,6 +6,9 @@ import { ENGINES } from '../engines/registry.ts';
 import type { RunOptions } from '../run.ts';
 import { isScaleName, type ScaleName, scaleOf } from '../scale.ts';
 
+/** What a quick run may take; on a slow machine it then has fewer rounds. */
+const QUICK_LIMIT_SECONDS = 115;
+
 export interface CommonRunOptions {
   readonly quick?: boolean;
   readonly scale?: ScaleName;
@@ -38,7 +41,7 @@ function parseEngines(text: string): string[] {
 
 export function addRunOptions(command: Command): Command {
   return command
-    .option('--quick', 'small sizes, under two minutes for everything that is not left to full runs')
+    .option('--quick', 'small sizes and as many rounds, up to three, as two minutes allow')
     .option('--scale <name>', 'full, quick or tiny sizes', parseScale)
     .option('--rounds <n>', 'rounds in which the engines take turns', parseRounds)
     .option('--json <file>', 'write everything that was measured to a file')
@@ -52,6 +55,7 @@ export function toRunOptions(options: CommonRunOptions): Omit<RunOptions, 'workl
   return {
     scale,
     rounds: options.rounds ?? scaleOf(scale).rounds,
+    ...(scale === 'quick' && options.rounds === undefined ? { limitSeconds: QUICK_LIMIT_SECONDS } : {}),
     ...(options.engine === undefined ? {} : { engineIds: options.engine }),
     ...(options.folder === undefined ? {} : { folder: options.folder }),
     progress: showProgress,

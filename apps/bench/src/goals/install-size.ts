@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const PACKAGES_FOLDER = fileURLToPath(new URL('../../../../packages/', import.meta.url));
@@ -24,8 +25,13 @@ export function installScripts(): string[] {
   });
 }
 
-/** Bytes of the minified bundle of all that `@outwrite/volume` exports, or why there is none. */
-export async function minifiedBytes(): Promise<number | string> {
+export interface BundleSize {
+  readonly minifiedBytes: number;
+  readonly compressedBytes: number;
+}
+
+/** Size of the minified bundle of all that `@outwrite/volume` exports, or why there is none. */
+export async function bundleSize(): Promise<BundleSize | string> {
   const entry = join(PACKAGES_FOLDER, 'volume', 'src', 'index.ts');
   if (!existsSync(entry)) return 'there is no volume yet';
   const result = await build({
@@ -39,5 +45,6 @@ export async function minifiedBytes(): Promise<number | string> {
     logLevel: 'silent',
   }).catch((error: Error) => error);
   if (result instanceof Error) return `bundling failed: ${result.message.split('\n')[0]}`;
-  return result.outputFiles.reduce((sum, file) => sum + file.contents.length, 0);
+  const bundle = Buffer.concat(result.outputFiles.map((file) => file.contents));
+  return { minifiedBytes: bundle.length, compressedBytes: gzipSync(bundle, { level: 9 }).length };
 }
