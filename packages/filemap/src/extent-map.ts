@@ -21,8 +21,9 @@ import {
   maxExtentBlocks,
   maxValueBytes,
 } from './extent-format.ts';
-import { type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
+import { cutExtent, type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
 import { BLOCK_INDEX_LIMIT, blockIndexOf, FILE_KEY_BYTES, isFileKey, KIND_EXTENT, setFileKey } from './key-format.ts';
+import type { StagingRoom } from './staging-room.ts';
 
 /** Blocks `[blockIndex, blockIndex + blockCount)` of a file: consecutive blocks of the device, or a hole. */
 export interface Segment {
@@ -44,11 +45,6 @@ export interface Room {
 
 export const NO_ROOM: Room = { blocks: 0, nodes: 0 };
 
-/** Blocks to hold for a room that is needed later: a node counts twice, as in `AllocLog.ensure`. */
-export function heldBlocksFor(room: Room): number {
-  return room.blocks + 2 * room.nodes;
-}
-
 /** Entries found by a walk that may not stop at damage. */
 export interface ReclaimableExtents {
   readonly extents: Extent[];
@@ -66,6 +62,12 @@ const SMALLEST_ENTRY_COST_BYTES = 44;
 
 /** Leaves that are filled in ascending order split in the middle at worst, so each ends at least this full. */
 const FILL_AFTER_SPLIT = 0.4;
+
+/** The leaves at both ends are copied, and may be merged with their neighbours or split. */
+const RECLAIM_BLOCKS = 6;
+
+/** An index node that is merged when it is a quarter full has at least so many leaves, each with an entry. */
+const ENTRIES_A_NODE = 3;
 
 /** How many deletions one by one are cheaper than deleting a range and putting again what is inside. */
 const SINGLE_DELETES = 4;
@@ -89,15 +91,15 @@ export class ExtentMap {
   /** The room for giving a region of `blockCount` blocks other blocks in the worst case, the blocks themselves not counted. */
   regionRoom(blockCount: number): Room {
     const put = this.#tree.putRoom(FILE_KEY_BYTES, maxValueBytes(this.blockSize));
-    const newLeaves = this.growth(blockCount);
-    const newNodes = this.growth(newLeaves);
+    const newLeaves = Math.ceil((blockCount * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
+    const newNodes = Math.ceil((newLeaves * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
     // All entries of the change are neighbours: what grows is counted, and its two ends may be in leaves that have to be copied and split.
     return { blocks: newLeaves + 2 * put.blocks, nodes: newNodes + 2 * put.nodes };
   }
 
-  /** Leaves that are added at most when a region that is being changed anyway gets an entry for each of `blockCount` more blocks. */
-  growth(blockCount: number): number {
-    return Math.ceil((blockCount * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
+  /** The room for giving up `entryCount` neighbouring entries: index nodes above all, since most leaves go as a whole. */
+  reclaimRoom(entryCount: number): Room {
+    return { blocks: RECLAIM_BLOCKS, nodes: Math.ceil(entryCount / ENTRIES_A_NODE) + 2 * this.#tree.height + 2 };
   }
 
   /** The map of blocks `[fromIndex, toIndex)`, without gaps. Segments that continue each other on the device stay apart if births differ. */
@@ -180,6 +182,11 @@ export class ExtentMap {
     return { extents, damaged, errors, more: false };
   }
 
+  /** Whether the file has any entry, sound or not. */
+  hasEntries(fileId: number): boolean {
+    return this.#seekAtOrBefore(fileId, 0) && this.#extentIndex(this.#cursor, fileId) >= 0;
+  }
+
   /** The first block index from `fromIndex` on that has a block, or -1. */
   nextMapped(fileId: number, fromIndex: number): number {
     const cursor = this.#cursor;
@@ -206,6 +213,28 @@ export class ExtentMap {
       found = cursor.next();
     }
     return at;
+  }
+
+  /** First half: makes sure that the blocks of `[fromIndex, toIndex)` can be freed without reading anything then. */
+  prepareFrees(fileId: number, fromIndex: number, toIndex: number): void {
+    for (const extent of this.entriesAround(fileId, fromIndex, toIndex)) {
+      const part = cutExtent(extent, fromIndex, toIndex);
+      if (part !== null) this.#log.prepareFree(part.start, part.checksums.length);
+    }
+  }
+
+  /**
+   * First half of giving `[fromIndex, toIndex)` other blocks when the delta is closed: touches every leaf in which entries will change then, and
+   * makes ready what will be freed.
+   */
+  touchRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom, isReclaiming: boolean): void {
+    const touched = [fromIndex, toIndex];
+    for (const extent of this.entriesAround(fileId, fromIndex, toIndex)) {
+      touched.push(extent.blockIndex);
+      const part = cutExtent(extent, fromIndex, toIndex);
+      if (part !== null) this.#log.prepareFree(part.start, part.checksums.length);
+    }
+    for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
   }
 
   /** How many blocks of the file are mapped. Passes every entry. */

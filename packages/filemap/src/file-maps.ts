@@ -12,7 +12,7 @@ import { FileMap } from './file-map.ts';
 import { removeStep } from './file-reclaim.ts';
 import { stageFile } from './file-staging.ts';
 import { FileContext, FileState, MAX_FILE_BYTES } from './file-state.ts';
-import { BLOCK_INDEX_LIMIT, FILE_ID_LIMIT } from './key-format.ts';
+import { FILE_ID_LIMIT } from './key-format.ts';
 
 export interface FileMapsOptions {
   /** Called with damage that was met, and passed over, while blocks were being given up. Their space stays used until it is repaired. */
@@ -75,6 +75,7 @@ export class FileMaps {
 
   /** Puts the dirty contents and pages of all files into the delta that is being closed, in key order. Called by the log. */
   stage(): void {
+    this.#context.room.release();
     const dirty = [...this.#context.dirtyFiles].sort((a, b) => a.fileId - b.fileId);
     for (const state of dirty) {
       stageFile(state);
@@ -91,7 +92,7 @@ export class FileMaps {
     const state = this.#files.get(fileId) ?? new FileState(this.#context, fileId, 0, true);
     state.removed = true;
     state.discardContent();
-    const done = removeStep(state, { fromIndex: 0, toIndex: BLOCK_INDEX_LIMIT });
+    const done = removeStep(state);
     if (done && !this.#forget(state)) this.#closing.add(state);
     return { done };
   }

@@ -8,21 +8,34 @@
 import { NoSpaceError } from '@outwrite/blockdev';
 import { encodeReclaim, type ReclaimRange } from './extent-format.ts';
 import { extentEnd, replaceRegion } from './extent-list.ts';
-import { NO_ROOM, type ReclaimableExtents } from './extent-map.ts';
+import type { ReclaimableExtents } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
-import { KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
+import { BLOCK_INDEX_LIMIT, KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
 
-/** Entries that one step gives up at most. */
-export const STEP_EXTENTS = 1024;
+/** Entries that one step gives up at most; fewer on a volume that has no room for changing so much of the tree at once. */
+const STEP_EXTENTS: readonly number[] = [1024, 128, 16, 2];
 
-/** The entries of a range that one step may give up. */
-export function findReclaimable(state: FileState, range: ReclaimRange): ReclaimableExtents {
-  return state.context.extents.reclaimable(state.fileId, range.fromIndex, range.toIndex, STEP_EXTENTS);
-}
+/** A key that goes with the last step, or a mark that is put: its leaf and the nodes above have been touched, a split is what is left. */
+const BLOCKS_OF_MARK = 6;
 
-/** Makes sure that what was found can be freed without reading anything then. */
-export function prepareFrees(state: FileState, found: ReclaimableExtents): void {
-  for (const extent of found.extents) state.context.log.prepareFree(extent.start, extent.checksums.length);
+/**
+ * First half: the entries of a range that one operation may give up, as many as there is room for. Null if the first half has to begin again;
+ * throws a `NoSpaceError` if there is no room for even a few.
+ */
+export function reserveReclaim(state: FileState, range: ReclaimRange): ReclaimableExtents | null {
+  const { log, extents } = state.context;
+  for (let i = 0; ; i++) {
+    const found = extents.reclaimable(state.fileId, range.fromIndex, range.toIndex, STEP_EXTENTS[i]!);
+    const room = extents.reclaimRoom(found.extents.length + found.damaged.length);
+    try {
+      if (!log.ensure(room.blocks, room.nodes, true)) return null;
+    } catch (error) {
+      if (!(error instanceof NoSpaceError) || i === STEP_EXTENTS.length - 1) throw error;
+      continue;
+    }
+    for (const extent of found.extents) log.prepareFree(extent.start, extent.checksums.length);
+    return found;
+  }
 }
 
 /** Second half: unmaps and frees what was found in `range`. */
@@ -39,6 +52,14 @@ export function giveUp(state: FileState, range: ReclaimRange, found: Reclaimable
   for (const error of found.errors) report(error);
 }
 
+/** First half of putting, or deleting, the mark of a file. False if it has to begin again. */
+export function reserveMark(state: FileState): boolean {
+  const { log, room, key } = state.context;
+  const delta = log.openDelta;
+  room.touch(setFileKey(key, state.fileId, KIND_RECLAIM, 0), true);
+  return log.ensure(BLOCKS_OF_MARK, 0, true) && log.openDelta === delta;
+}
+
 /** Second half: records that `range` is being given up. */
 export function markReclaim(state: FileState, range: ReclaimRange): void {
   const { tree, key } = state.context;
@@ -48,7 +69,12 @@ export function markReclaim(state: FileState, range: ReclaimRange): void {
 
 /** Finishes what an earlier operation, or an earlier opening, began to give up. Throws if there is no room even for that. */
 export function finishReclaim(state: FileState): void {
-  while (state.reclaiming !== null) reclaimStep(state, state.reclaiming);
+  while (state.reclaiming !== null) {
+    reclaimStep(state, state.reclaiming, () => {
+      state.reclaiming = null;
+      if (state.sizeBytes === 0) state.shape = 'inline';
+    });
+  }
 }
 
 /** As `finishReclaim`, for the operation that has just recorded its intent and so has happened: what cannot be done now is left for later. */
@@ -60,48 +86,47 @@ export function finishReclaimIfPossible(state: FileState): void {
   }
 }
 
-function reclaimStep(state: FileState, range: ReclaimRange): void {
-  const { log, tree, extents, key } = state.context;
-  const room = extents.regionRoom(1);
-  const value = state.context.valueRoom();
-  for (;;) {
-    const found = findReclaimable(state, range);
-    const last = found.more ? NO_ROOM : value;
-    if (!log.ensure(room.blocks + last.blocks, room.nodes + last.nodes, true)) continue;
-    prepareFrees(state, found);
-    log.transact(() => {
-      giveUp(state, range, found);
-      if (!found.more) {
-        tree.delete(setFileKey(key, state.fileId, KIND_RECLAIM, 0));
-        state.reclaiming = null;
-        if (state.sizeBytes === 0) state.shape = 'inline';
-      }
-      log.markChanged();
-    });
-    return;
-  }
-}
-
 /**
  * One bounded step of removing all that a file has in the tree. Returns whether nothing is left. Content that is in memory only must have
  * been discarded.
  */
-export function removeStep(state: FileState, range: ReclaimRange): boolean {
-  const { log, tree, extents, key } = state.context;
-  const room = extents.regionRoom(1);
-  const value = state.context.valueRoom();
+export function removeStep(state: FileState): boolean {
+  const { tree, key } = state.context;
+  if (!isInTree(state)) return true;
+  let isDone = false;
+  reclaimStep(state, WHOLE_FILE, () => {
+    tree.delete(setFileKey(key, state.fileId, KIND_INLINE, 0));
+    isDone = true;
+  });
+  return isDone;
+}
+
+/** Whether the tree has anything of a file: one that came and went within a delta never got there. */
+function isInTree(state: FileState): boolean {
+  const { tree, extents, key } = state.context;
+  return (
+    tree.has(setFileKey(key, state.fileId, KIND_INLINE, 0)) ||
+    tree.has(setFileKey(key, state.fileId, KIND_RECLAIM, 0)) ||
+    extents.hasEntries(state.fileId)
+  );
+}
+
+const WHOLE_FILE: ReclaimRange = { fromIndex: 0, toIndex: BLOCK_INDEX_LIMIT };
+
+/** Gives up what one step may. When that was the last of the range, the mark goes, and `complete` is called in the same transaction. */
+function reclaimStep(state: FileState, range: ReclaimRange, complete: () => void): void {
+  const { log, tree, key } = state.context;
   for (;;) {
-    const found = findReclaimable(state, range);
-    const last = found.more ? NO_ROOM : value;
-    // The two keys of the last step are neighbours of the extents, and of each other.
-    if (!log.ensure(room.blocks + last.blocks, room.nodes + last.nodes, true)) continue;
-    prepareFrees(state, found);
+    const delta = log.openDelta;
+    if (!reserveMark(state)) continue;
+    const found = reserveReclaim(state, range);
+    if (found === null || log.openDelta !== delta) continue;
     log.transact(() => {
       giveUp(state, range, found);
       if (found.more) return;
-      tree.delete(setFileKey(key, state.fileId, KIND_INLINE, 0));
       tree.delete(setFileKey(key, state.fileId, KIND_RECLAIM, 0));
-    });
-    return !found.more;
+      complete();
+    }, true);
+    return;
   }
 }

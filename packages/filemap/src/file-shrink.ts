@@ -4,28 +4,20 @@
  * Whole blocks are unmapped and freed with their births (`file-reclaim.ts`); of blocks that are given up in part the bytes are zeroed through
  * pages. Shrinking and punching may use the reserve that is kept for giving up space, so they work on a full volume.
  */
-import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import type { ReclaimRange } from './extent-format.ts';
-import { heldBlocksFor, NO_ROOM } from './extent-map.ts';
-import { loadPage } from './file-read.ts';
+import type { ReclaimableExtents } from './extent-map.ts';
 import {
-  findReclaimable,
   finishReclaim,
   finishReclaimIfPossible,
   giveUp,
   markReclaim,
-  prepareFrees,
+  reserveMark,
+  reserveReclaim,
 } from './file-reclaim.ts';
 import { checkRange, type FileState } from './file-state.ts';
-import { changePage, inlineExitBlocks, leaveInline, valueBlocks } from './file-write.ts';
+import { leaveInline, reserveInline, resizeInline, zeroInline } from './inline-content.ts';
 import { BLOCK_INDEX_LIMIT } from './key-format.ts';
-
-/** Bytes `[from, to)` of one block. */
-interface BlockPart {
-  readonly blockIndex: number;
-  readonly from: number;
-  readonly to: number;
-}
+import { type BlockPart, changePage, pinParts, reservePages, unpinAll } from './page-change.ts';
 
 /** Sets the length of the file. Bytes beyond it are gone; bytes that it gains are zero and take no space. */
 export function truncateFile(state: FileState, sizeBytes: number): void {
@@ -65,12 +57,7 @@ export function punchFile(state: FileState, position: number, lengthBytes: numbe
     if (position >= end) {
       if (log.ensure(0, 0, true)) return;
     } else if (state.shape === 'inline') {
-      const heldBlocks = state.inlineDirty ? 0 : valueBlocks(state);
-      if (!log.ensure(heldBlocks, 0, true)) continue;
-      state.inline.fill(0, position, end);
-      state.inlineDirty = true;
-      state.markChanged(heldBlocks);
-      return;
+      if (zeroInline(state, position, end)) return;
     } else {
       // Beyond the end of the file the last block is zero already, so up to the end means up to the end of the block.
       const wholeEnd = end === state.sizeBytes ? state.blockCount * blockSize : end;
@@ -93,28 +80,18 @@ function partsOutside(position: number, end: number, blockSize: number): BlockPa
   return parts;
 }
 
-function resizeInline(state: FileState, sizeBytes: number): boolean {
-  const heldBlocks = state.inlineDirty ? 0 : valueBlocks(state);
-  if (!state.context.log.ensure(heldBlocks, 0, sizeBytes < state.sizeBytes)) return false;
-  if (sizeBytes > state.inline.length) {
-    const larger = new Uint8Array(sizeBytes);
-    larger.set(state.inline.subarray(0, state.sizeBytes));
-    state.inline = larger;
-  } else {
-    state.inline.fill(0, Math.min(sizeBytes, state.sizeBytes));
-  }
-  state.sizeBytes = sizeBytes;
-  state.inlineDirty = true;
-  state.markChanged(heldBlocks);
-  return true;
-}
-
+/** An inline file gets longer than a value may be. Returns false if its first half has to begin again. */
 function outgrowInline(state: FileState, sizeBytes: number): boolean {
-  const heldBlocks = inlineExitBlocks(state);
-  if (!state.context.log.ensure(heldBlocks, 0, false)) return false;
+  const { log, room } = state.context;
+  const delta = log.openDelta;
+  const valueBytes = reserveInline(state, 0, false);
+  if (valueBytes < 0) return false;
+  const { pageCount, addedBytes } = reservePages(state, [{ fromIndex: 0, toIndex: 1 }], false);
+  if (!log.ensure(pageCount + room.blocksFor(valueBytes + addedBytes), 0, false) || log.openDelta !== delta)
+    return false;
   leaveInline(state, true);
   state.sizeBytes = sizeBytes;
-  state.markChanged(heldBlocks);
+  state.markChanged(valueBytes + addedBytes);
   return true;
 }
 
@@ -123,37 +100,32 @@ function outgrowInline(state: FileState, sizeBytes: number): boolean {
  * has to begin again.
  */
 function unmapRange(state: FileState, range: ReclaimRange, parts: readonly BlockPart[], sizeBytes: number): boolean {
-  const { log, cache, extents } = state.context;
-  const found = range.fromIndex < range.toIndex ? findReclaimable(state, range) : null;
-  // The pages stand beside what is unmapped, so all of it is one region of the tree.
-  const heldBlocks = parts.length === 0 ? 0 : parts.length + heldBlocksFor(extents.regionRoom(parts.length));
-  const room = found === null ? NO_ROOM : found.more ? state.context.valueRoom() : extents.regionRoom(1);
-  if (!log.ensure(heldBlocks + room.blocks, room.nodes, true)) return false;
-  const pinned: Frame[] = [];
-  const zeroed: BlockPart[] = [];
+  const { log, room } = state.context;
+  const delta = log.openDelta;
+  const { pinned, present } = pinParts(state, parts);
   try {
-    for (const part of parts) {
-      const frame = loadPage(state, part.blockIndex);
-      if (frame === NO_FRAME) continue;
-      cache.pin(frame);
-      pinned.push(frame);
-      zeroed.push(part);
-    }
-    if (found !== null) prepareFrees(state, found);
+    const ranges = present.map(({ blockIndex }) => ({ fromIndex: blockIndex, toIndex: blockIndex + 1 }));
+    const { pageCount, addedBytes } = reservePages(state, ranges, true);
+    if (!reserveMark(state)) return false;
+    const found = range.fromIndex < range.toIndex ? reserveReclaim(state, range) : EMPTY;
+    if (found === null) return false;
+    const step = state.context.extents.reclaimRoom(found.extents.length);
+    const stagingBlocks = pageCount === 0 ? 0 : pageCount + room.blocksFor(addedBytes);
+    if (!log.ensure(stagingBlocks + step.blocks, step.nodes, true) || log.openDelta !== delta) return false;
     log.transact(() => {
-      if (found !== null) {
-        if (found.more) markReclaim(state, range);
-        else giveUp(state, range, found);
-        state.pages?.discardFrom(range.fromIndex, range.toIndex);
-      }
-      for (const part of zeroed) changePage(state, part.blockIndex, part.from, new Uint8Array(part.to - part.from));
+      if (found.more) markReclaim(state, range);
+      else if (found !== EMPTY) giveUp(state, range, found);
+      state.pages?.discardFrom(range.fromIndex, range.toIndex);
+      for (const part of present) changePage(state, part.blockIndex, part.from, new Uint8Array(part.to - part.from));
       state.sizeBytes = sizeBytes;
       if (sizeBytes === 0 && state.reclaiming === null) state.shape = 'inline';
-      state.markChanged(zeroed.length === 0 ? 0 : heldBlocks);
-    });
+      state.markChanged(addedBytes);
+    }, true);
   } finally {
-    for (const frame of pinned) cache.unpin(frame);
+    unpinAll(state, pinned);
   }
   finishReclaimIfPossible(state);
   return true;
 }
+
+const EMPTY: ReclaimableExtents = { extents: [], damaged: [], errors: [], more: false };

@@ -8,16 +8,17 @@
  * it is cut to nothing.
  *
  * Invariants: no extent and no page lies at or beyond the end of the file, ranges being reclaimed excepted; bytes of the last block beyond
- * the end are zero; `heldBlocks` covers what staging will allocate for the dirty pages and the dirty inline value.
+ * the end are zero; `heldBlocks` is the number of dirty pages, each of which gets a block when it is staged.
  */
 import type { AllocLog } from '@outwrite/alloc-log';
 import { assert, CorruptionError, NIL_BLOCK, OutwriteError } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import { type BufferCache, NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
 import { decodeReclaim, maxValueBytes, RECLAIM_BYTES, type ReclaimRange } from './extent-format.ts';
-import { ExtentMap, ofFile, type Room, type Segment } from './extent-map.ts';
+import { ExtentMap, ofFile, type Segment } from './extent-map.ts';
 import { BLOCK_INDEX_LIMIT, FILE_KEY_BYTES, KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
 import { ReadAhead } from './read-ahead.ts';
+import { StagingRoom } from './staging-room.ts';
 
 /** The largest size of a file: 4 PiB, so that every position and every sum of two is an exact number. */
 export const MAX_FILE_BYTES: number = 2 ** 52;
@@ -28,6 +29,7 @@ export class FileContext {
   readonly tree: Tree;
   readonly cache: BufferCache;
   readonly extents: ExtentMap;
+  readonly room: StagingRoom;
   readonly blockSize: number;
   /** Files up to this size are one value of the tree. */
   readonly inlineLimitBytes: number;
@@ -48,14 +50,10 @@ export class FileContext {
     this.tree = tree;
     this.cache = log.cache;
     this.extents = new ExtentMap(log, tree);
+    this.room = new StagingRoom(log, tree);
     this.blockSize = log.blockSize;
     this.inlineLimitBytes = maxValueBytes(log.blockSize);
     this.report = report;
-  }
-
-  /** Room for one put or delete of the largest value. */
-  valueRoom(): Room {
-    return this.tree.putRoom(FILE_KEY_BYTES, this.inlineLimitBytes);
   }
 }
 
@@ -79,7 +77,7 @@ export class FileState {
   inlineDirty = false;
   /** Pages in the cache, from when the first is needed. */
   pages: PageSpace | null = null;
-  /** Blocks held in the log for staging. */
+  /** Blocks held in the log for staging: one for each dirty page. */
   heldBlocks = 0;
   /** Blocks in this range read as a hole; extents that are still there are to be freed. */
   reclaiming: ReclaimRange | null = null;
@@ -167,28 +165,27 @@ export class FileState {
     return segments;
   }
 
-  /** Second half: something entered the open delta. `blocks` more are held for staging it. */
-  markChanged(blocks: number): void {
-    const { log, dirtyFiles } = this.context;
-    if (blocks > 0) {
-      log.hold(blocks);
-      this.heldBlocks += blocks;
-    }
-    if (this.isDirty) dirtyFiles.add(this);
-    else this.settle();
+  /** Second half: something entered the open delta, for which staging may add so many bytes to the tree. */
+  markChanged(addedBytes: number): void {
+    const { log, room } = this.context;
+    if (addedBytes > 0) room.add(addedBytes);
+    this.settle();
     log.markChanged();
   }
 
-  /** Lets go of what was held once there is nothing left to stage. */
+  /** Holds a block for each dirty page, no more and no less, and is on the list of files to stage as long as there is something. */
   settle(): void {
-    if (this.isDirty) return;
-    this.release();
-    this.context.dirtyFiles.delete(this);
+    const { log, dirtyFiles } = this.context;
+    const wanted = this.pages === null ? 0 : this.pages.dirtyPageCount;
+    if (wanted > this.heldBlocks) log.hold(wanted - this.heldBlocks);
+    else if (wanted < this.heldBlocks) log.unhold(this.heldBlocks - wanted);
+    this.heldBlocks = wanted;
+    if (this.isDirty) dirtyFiles.add(this);
+    else dirtyFiles.delete(this);
   }
 
-  /** Gives back everything held. */
+  /** Staging begins: it uses up what was held. */
   release(): void {
-    if (this.heldBlocks === 0) return;
     this.context.log.unhold(this.heldBlocks);
     this.heldBlocks = 0;
   }

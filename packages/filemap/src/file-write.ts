@@ -6,14 +6,14 @@
  * changes (verified), and makes sure of the room that the change and its staging need; the second changes and cannot fail, but for the
  * device under a direct write, which comes before everything else and is taken back.
  */
-import { assert, NIL_BLOCK, NoSpaceError, xxh32 } from '@outwrite/blockdev';
-import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
+import { NoSpaceError, xxh32 } from '@outwrite/blockdev';
 import type { Extent } from './extent-format.ts';
-import { heldBlocksFor, NO_ROOM } from './extent-map.ts';
-import { loadPage } from './file-read.ts';
+import { NO_ROOM } from './extent-map.ts';
 import { finishReclaim } from './file-reclaim.ts';
 import { checkBytes, checkRange, type FileState } from './file-state.ts';
+import { leaveInline, reserveInline, writeInline } from './inline-content.ts';
 import { allocate, install } from './map-region.ts';
+import { type BlockPart, changePage, type PageRange, pinParts, reservePages, unpinAll } from './page-change.ts';
 
 /** A longer write is a sequence of writes of this length, cut at multiples of it: what one operation reserves at most. */
 const PIECE_BYTES = 1024 * 1024;
@@ -46,10 +46,9 @@ export function writePieces(position: number, source: Uint8Array): WritePiece[] 
   return pieces;
 }
 
-/** How a write divides: blocks `[directFrom, directTo)` go directly, the bytes before and after through pages. */
+/** How a write divides: blocks `[directFrom, directTo)` go directly, what is before and after through pages. */
 export interface WritePlan {
-  readonly fromIndex: number;
-  readonly toIndex: number;
+  readonly pages: readonly PageRange[];
   readonly directFrom: number;
   readonly directTo: number;
 }
@@ -59,10 +58,13 @@ export function planWrite(position: number, end: number, blockSize: number): Wri
   const toIndex = Math.ceil(end / blockSize);
   const directFrom = Math.ceil(position / blockSize);
   const directTo = Math.floor(end / blockSize);
-  const direct = (directTo - directFrom) * blockSize >= DIRECT_WRITE_BYTES;
-  return direct
-    ? { fromIndex, toIndex, directFrom, directTo }
-    : { fromIndex, toIndex, directFrom: toIndex, directTo: toIndex };
+  if ((directTo - directFrom) * blockSize < DIRECT_WRITE_BYTES) {
+    return { pages: [{ fromIndex, toIndex }], directFrom: toIndex, directTo: toIndex };
+  }
+  const pages: PageRange[] = [];
+  if (fromIndex < directFrom) pages.push({ fromIndex, toIndex: directFrom });
+  if (directTo < toIndex) pages.push({ fromIndex: directTo, toIndex });
+  return { pages, directFrom, directTo };
 }
 
 /**
@@ -75,195 +77,100 @@ export function writePiece(
   source: Uint8Array,
   written: (() => Extent[]) | null,
 ): void {
-  const { log, extents, blockSize, inlineLimitBytes } = state.context;
   const end = position + source.length;
-  const plan = planWrite(position, end, blockSize);
-  const directCount = plan.directTo - plan.directFrom;
+  const plan = planWrite(position, end, state.context.blockSize);
   for (;;) {
     state.resolve();
     finishReclaim(state);
-    if (state.shape === 'inline' && Math.max(end, state.sizeBytes) <= inlineLimitBytes) {
-      if (writeInline(state, position, source)) return;
-      continue;
-    }
-    // The first half. What staging will need is held; what this call itself takes is only made sure of.
-    const leavesInline = state.shape === 'inline';
-    const heldBlocks = pagesToHold(state, plan) + (leavesInline ? inlineExitBlocks(state) : 0);
-    const room = directCount === 0 ? NO_ROOM : extents.regionRoom(directCount);
-    const neededBlocks = heldBlocks + room.blocks + (written === null ? directCount : 0);
-    if (!log.ensure(neededBlocks, room.nodes, false)) continue;
-    const pinned = pinPartialPages(state, position, end, plan);
-    try {
-      prepareFrees(state, plan);
-      if (directCount === 0) {
-        changePages(state, { position, source, plan, heldBlocks, leavesInline });
-      } else {
-        log.transact(() => {
-          const from = plan.directFrom * blockSize - position;
-          const bytes = source.subarray(from, from + directCount * blockSize);
-          const pieces = written === null ? writeDirectly(state, plan.directFrom, bytes) : written();
-          if (leavesInline) leaveInline(state, plan.directFrom > 0);
-          install(state, plan.directFrom, plan.directTo, pieces);
-          state.context.directBlocks += directCount;
-          state.pages?.discardFrom(plan.directFrom, plan.directTo);
-          changePages(state, { position, source, plan, heldBlocks, leavesInline: false });
-        });
-      }
-    } finally {
-      for (const frame of pinned) state.context.cache.unpin(frame);
-    }
-    return;
+    const staysInline = state.shape === 'inline' && Math.max(end, state.sizeBytes) <= state.context.inlineLimitBytes;
+    if (staysInline ? writeInline(state, position, source) : tryPiece(state, { position, source, plan, written }))
+      return;
   }
 }
 
-/** Changes the content of an inline file that stays one. Returns false if the first half has to begin again. */
-function writeInline(state: FileState, position: number, source: Uint8Array): boolean {
-  const { log, inlineLimitBytes } = state.context;
-  const heldBlocks = state.inlineDirty ? 0 : valueBlocks(state);
-  if (!log.ensure(heldBlocks, 0, false)) return false;
-  const sizeBytes = Math.max(state.sizeBytes, position + source.length);
-  if (sizeBytes > state.inline.length) {
-    const larger = new Uint8Array(Math.min(inlineLimitBytes, Math.max(sizeBytes, 2 * state.inline.length)));
-    larger.set(state.inline.subarray(0, state.sizeBytes));
-    state.inline = larger;
-  }
-  state.inline.set(source, position);
-  state.sizeBytes = sizeBytes;
-  state.inlineDirty = true;
-  state.markChanged(heldBlocks);
-  return true;
-}
-
-/** Blocks that staging one value may take, the nodes above it included. */
-export function valueBlocks(state: FileState): number {
-  const room = state.context.valueRoom();
-  return heldBlocksFor(room);
-}
-
-/** What a file that ceases to be inline needs for staging: a page with its extent, and the end of the value. */
-export function inlineExitBlocks(state: FileState): number {
-  return 1 + heldBlocksFor(state.context.extents.regionRoom(1)) + valueBlocks(state);
-}
-
-/** Second half: an inline file becomes a mapped one. With `keepContent` its bytes go into its first page. */
-export function leaveInline(state: FileState, keepContent: boolean): void {
-  const { cache, log } = state.context;
-  assert(state.shape === 'inline', 'only an inline file ceases to be one');
-  if (keepContent && state.sizeBytes > 0) {
-    const pages = state.openPages();
-    const frame = pages.create(0);
-    const bytes = cache.bytesOf(frame);
-    bytes.fill(0);
-    bytes.set(state.inline.subarray(0, state.sizeBytes));
-    pages.markDirty(frame, log.openDelta);
-  }
-  state.shape = 'mapped';
-  state.inline = new Uint8Array(0);
-  state.inlineDirty = state.inlineStored;
-  state.mappedBlockCount = 0;
-}
-
-/** What staging will need for the pages that a write goes through and that are not dirty in the open delta yet. */
-function pagesToHold(state: FileState, plan: WritePlan): number {
-  const { extents } = state.context;
-  let pageCount = 0;
-  let runCount = 0;
-  let continuesRun = isDirtyPage(state, plan.fromIndex - 1);
-  for (let blockIndex = plan.fromIndex; blockIndex < plan.toIndex; blockIndex++) {
-    if (blockIndex === plan.directFrom) {
-      blockIndex = plan.directTo;
-      continuesRun = false;
-      if (blockIndex >= plan.toIndex) break;
-    }
-    if (isDirtyPage(state, blockIndex)) {
-      continuesRun = true;
-    } else {
-      pageCount++;
-      if (!continuesRun) runCount++;
-      continuesRun = true;
-    }
-  }
-  if (pageCount === 0) return 0;
-  return pageCount + runCount * heldBlocksFor(extents.regionRoom(1)) + extents.growth(pageCount);
-}
-
-/** Whether a page is dirty in the open delta, so that its staging is paid for. */
-function isDirtyPage(state: FileState, blockIndex: number): boolean {
-  if (state.pages === null || blockIndex < 0) return false;
-  const frame = state.pages.find(blockIndex);
-  return frame !== NO_FRAME && state.context.cache.deltaOf(frame) === state.context.log.openDelta;
-}
-
-/** Makes sure that the blocks which a write will give up, now or at staging, can be freed without reading anything then. */
-function prepareFrees(state: FileState, plan: WritePlan): void {
-  if (state.shape === 'inline') return;
-  for (const segment of state.segments(plan.fromIndex, plan.toIndex)) {
-    if (segment.block !== NIL_BLOCK) state.context.log.prepareFree(segment.block, segment.blockCount);
-  }
-}
-
-/** Brings the pages of which a part is kept into the cache, and pins them. The caller unpins. */
-function pinPartialPages(state: FileState, position: number, end: number, plan: WritePlan): Frame[] {
-  const { cache, blockSize } = state.context;
-  const pinned: Frame[] = [];
-  if (state.shape === 'inline') return pinned;
-  const first = position % blockSize === 0 ? -1 : plan.fromIndex;
-  const last = end % blockSize === 0 ? -1 : plan.toIndex - 1;
-  try {
-    for (const blockIndex of first === last ? [first] : [first, last]) {
-      if (blockIndex < 0 || blockIndex >= state.blockCount) continue;
-      // A last block that is written up to or past the end of the file, from its beginning, keeps nothing.
-      if (blockIndex !== first && end >= state.sizeBytes) continue;
-      const frame = loadPage(state, blockIndex);
-      if (frame === NO_FRAME) continue;
-      cache.pin(frame);
-      pinned.push(frame);
-    }
-  } catch (error) {
-    for (const frame of pinned) cache.unpin(frame);
-    throw error;
-  }
-  return pinned;
-}
-
-interface PageChange {
+interface MappedWrite {
   readonly position: number;
   readonly source: Uint8Array;
   readonly plan: WritePlan;
-  readonly heldBlocks: number;
-  readonly leavesInline: boolean;
+  readonly written: (() => Extent[]) | null;
 }
 
-/** Second half: the bytes that do not go directly are copied into pages, and the file is as long as it now is. */
-function changePages(state: FileState, change: PageChange): void {
-  const { blockSize } = state.context;
-  const { position, source, plan } = change;
+/** Both halves, once. False if the log made room and everything has to be looked up again. */
+function tryPiece(state: FileState, write: MappedWrite): boolean {
+  const { log, extents, room, blockSize } = state.context;
+  const { position, source, plan } = write;
   const end = position + source.length;
-  if (change.leavesInline) leaveInline(state, !(position === 0 && end >= Math.min(blockSize, state.sizeBytes)));
-  for (let blockIndex = plan.fromIndex; blockIndex < plan.toIndex; blockIndex++) {
-    if (blockIndex === plan.directFrom) blockIndex = plan.directTo;
-    if (blockIndex >= plan.toIndex) break;
-    const from = Math.max(position, blockIndex * blockSize);
-    const to = Math.min(end, (blockIndex + 1) * blockSize);
-    changePage(state, blockIndex, from - blockIndex * blockSize, source.subarray(from - position, to - position));
+  const delta = log.openDelta;
+  const leavesInline = state.shape === 'inline';
+  const keepsInline = leavesInline && !(position === 0 && end >= Math.min(blockSize, state.sizeBytes));
+  const ranges = keepsInline && plan.pages[0]?.fromIndex !== 0 ? [FIRST_PAGE, ...plan.pages] : plan.pages;
+  let addedBytes = leavesInline ? reserveInline(state, 0, false) : 0;
+  if (addedBytes < 0) return false;
+  const reservation = reservePages(state, ranges, false);
+  addedBytes += reservation.addedBytes;
+  const directCount = plan.directTo - plan.directFrom;
+  const change = directCount === 0 ? NO_ROOM : extents.regionRoom(directCount);
+  const newBlocks = reservation.pageCount + (write.written === null ? directCount : 0);
+  if (!log.ensure(newBlocks + room.blocksFor(addedBytes) + change.blocks, change.nodes, false)) return false;
+  if (log.openDelta !== delta) return false;
+  const { pinned } = pinParts(state, partsToKeep(state, position, end));
+  try {
+    if (directCount > 0) {
+      extents.prepareFrees(state.fileId, plan.directFrom, plan.directTo);
+      log.transact(() => replaceDirectly(state, write, leavesInline));
+    }
+    if (state.shape === 'inline') leaveInline(state, keepsInline);
+    copyIntoPages(state, write);
+    if (end > state.sizeBytes) state.sizeBytes = end;
+    state.markChanged(addedBytes);
+  } finally {
+    unpinAll(state, pinned);
   }
-  if (end > state.sizeBytes) state.sizeBytes = end;
-  state.markChanged(change.heldBlocks);
+  return true;
 }
 
-/** Second half: copies `bytes` into a page from `offset` on. A page that is not there holds nothing but zeros. */
-export function changePage(state: FileState, blockIndex: number, offset: number, bytes: Uint8Array): void {
-  const { cache, log, blockSize } = state.context;
-  const pages = state.openPages();
-  let frame = pages.find(blockIndex);
-  if (frame === NO_FRAME) {
-    frame = pages.create(blockIndex);
-    if (bytes.length < blockSize) cache.bytesOf(frame).fill(0);
-    pages.markDirty(frame, log.openDelta);
-  } else {
-    frame = pages.writable(frame, log.openDelta);
+const FIRST_PAGE: PageRange = { fromIndex: 0, toIndex: 1 };
+
+/** The blocks at the ends of a write of which a part stays as it is. */
+function partsToKeep(state: FileState, position: number, end: number): BlockPart[] {
+  const { blockSize } = state.context;
+  if (state.shape === 'inline') return [];
+  const parts: BlockPart[] = [];
+  const first = Math.floor(position / blockSize);
+  const last = Math.floor(end / blockSize);
+  const from = position % blockSize;
+  const to = end % blockSize;
+  if (from > 0 && first < state.blockCount) parts.push({ blockIndex: first, from, to: blockSize });
+  // A last block that is written from its beginning to the end of the file or beyond keeps nothing.
+  if (to > 0 && end < state.sizeBytes && (last !== first || from === 0)) parts.push({ blockIndex: last, from: 0, to });
+  return parts;
+}
+
+/** Second half of the direct part, with the write to the device before it. */
+function replaceDirectly(state: FileState, write: MappedWrite, leavesInline: boolean): void {
+  const { blockSize } = state.context;
+  const { directFrom, directTo } = write.plan;
+  const from = directFrom * blockSize - write.position;
+  const bytes = write.source.subarray(from, from + (directTo - directFrom) * blockSize);
+  const pieces = write.written === null ? writeDirectly(state, directFrom, bytes) : write.written();
+  if (leavesInline) leaveInline(state, directFrom > 0);
+  install(state, directFrom, directTo, pieces);
+  state.context.directBlocks += directTo - directFrom;
+  state.pages?.discardFrom(directFrom, directTo);
+}
+
+/** Second half: the bytes that do not go directly. */
+function copyIntoPages(state: FileState, write: MappedWrite): void {
+  const { blockSize } = state.context;
+  const { position, source } = write;
+  const end = position + source.length;
+  for (const { fromIndex, toIndex } of write.plan.pages) {
+    for (let blockIndex = fromIndex; blockIndex < toIndex; blockIndex++) {
+      const from = Math.max(position, blockIndex * blockSize);
+      const to = Math.min(end, (blockIndex + 1) * blockSize);
+      changePage(state, blockIndex, from - blockIndex * blockSize, source.subarray(from - position, to - position));
+    }
   }
-  cache.bytesOf(frame).set(bytes, offset);
 }
 
 /** Checksums of the blocks of `source`. */
