@@ -6,9 +6,11 @@
  * ends the command silently, as is the custom. Every command ends with `settle` (the entry function sees to it).
  */
 import type { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { BrokenPipeError, codeOf } from './failures.ts';
 
 const PIECE_CHARACTERS = 65536;
+const TURN_MILLISECONDS = 50;
 
 export class Output {
   readonly isTerminal: boolean;
@@ -18,6 +20,7 @@ export class Output {
   #gatheredCharacters = 0;
   #mustDrain = false;
   #failure: Error | undefined;
+  #lastTurnTime = performance.now();
 
   /** `gathers` is false for messages, which are to be seen at once. */
   constructor(stream: Writable, options: { gathers: boolean }) {
@@ -72,6 +75,15 @@ export class Output {
       this.#mustDrain = false;
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** To be called between the lines of a long listing: waits if the stream is full, and gives signals their turn now and then. */
+  async keepPace(): Promise<void> {
+    if (this.#mustDrain) await this.settle();
+    const now = performance.now();
+    if (now - this.#lastTurnTime < TURN_MILLISECONDS) return;
+    await setImmediate();
+    this.#lastTurnTime = performance.now();
   }
 
   #release(): void {

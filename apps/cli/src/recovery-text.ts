@@ -1,5 +1,5 @@
 /**
- * What opening found, in words.
+ * What opening a volume found, in words: which state it is, what was replayed to get there, and what did not count.
  */
 import type { RecoveryReport } from '@outwrite/alloc-log';
 import { formatCount, formatCounted } from './quantities.ts';

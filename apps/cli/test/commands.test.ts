@@ -142,9 +142,9 @@ describe('ls, tree, stat and du', () => {
   });
 
   it('goes on after a path that does not exist', async () => {
-    const result = await outwrite(['ls', volume, 'bin', 'nowhere', 'docs/nothing']);
+    const result = await outwrite(['ls', volume, 'bin', 'nowhere', 'docs/nothing', 'dangling']);
     expect(result.exitCode).toBe(1);
-    expect(result.stdout).toBe('/docs/nothing\n\n/bin:\nrun\n');
+    expect(result.stdout).toBe('/docs/nothing\n/dangling\n\n/bin:\nrun\n');
     expect(result.stderr).toMatch(/^outwrite: \/nowhere: ENOENT/);
   });
 

@@ -49,7 +49,6 @@ describe('as a process', () => {
     const cat = spawnSync(process.execPath, commandOf(['cat', volume, 'file']), { maxBuffer: 10_000_000 });
     expect(cat.status).toBe(0);
     expect(cat.stdout.equals(content)).toBe(true);
-    expect(spawnSync(process.execPath, commandOf(['cat', volume, 'nothing'])).status).toBe(1);
   });
 
   it('ends silently when the reader of its output goes away', async () => {
@@ -93,9 +92,8 @@ describe('as a process', () => {
     const result = spawnSync(process.execPath, commandOf(['ls', volume]), { encoding: 'utf8' });
     expect(result.status).toBe(4);
     expect(result.stderr).toContain(`in use by process ${process.pid}`);
-    const unlocked = spawnSync(process.execPath, commandOf(['ls', '--no-lock', volume]), { encoding: 'utf8' });
-    expect(unlocked).toMatchObject({ status: 0, stderr: '' });
+    expect(await outwriteOk(['ls', '--no-lock', volume])).toBe('');
     await held.close();
-    expect(spawnSync(process.execPath, commandOf(['ls', volume])).status).toBe(0);
+    expect(await outwriteOk(['ls', volume])).toBe('');
   });
 });

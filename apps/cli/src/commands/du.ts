@@ -42,6 +42,7 @@ export function duCommand(context: CommandContext): Command {
           const reported: Usage[] = [];
           for (const path of wanted) {
             for (const usage of usages(volumeTree(volume, path), depthLimit ?? Number.POSITIVE_INFINITY)) {
+              await context.stdout.keepPace();
               context.signal.throwIfAborted();
               if (options.json) {
                 reported.push(usage);
@@ -49,7 +50,6 @@ export function duCommand(context: CommandContext): Command {
               }
               const size = options.bytes ? String(usage.sizeBytes) : formatSize(usage.sizeBytes);
               context.stdout.line(`${size.padStart(12)}  ${printableName(usage.path)}`);
-              await context.stdout.settle();
             }
           }
           if (options.json) context.stdout.json(reported);

@@ -3,8 +3,8 @@
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { type DescribedEntry, describeEntry, type EntryReport } from '../entry-report.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { codeOf, exitCodeOf, messageOf } from '../failures.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { PathProblems } from '../path-problems.ts';
 import { formatMinute, formatMode, printableName } from '../printable.ts';
 import { formatSize } from '../quantities.ts';
 import { columnLines, paddedLines } from '../tables.ts';
@@ -46,13 +46,14 @@ class Listing {
   readonly #context: CommandContext;
   readonly #volume: CliVolume;
   readonly #options: Options;
-  #exitCode: ExitCode = EXIT.ok;
+  readonly #problems: PathProblems;
   #jsonCount = 0;
 
   constructor(context: CommandContext, volume: CliVolume, options: Options) {
     this.#context = context;
     this.#volume = volume;
     this.#options = options;
+    this.#problems = new PathProblems(context.stderr);
   }
 
   async run(paths: readonly string[]): Promise<ExitCode> {
@@ -60,8 +61,10 @@ class Listing {
     const directories: string[] = [];
     const others: string[] = [];
     for (const path of paths) {
-      this.#guarded(path, () => {
-        (this.#volume.fs.statSync(path).isDirectory() ? directories : others).push(path);
+      this.#problems.guard(path, () => {
+        // A link that leads nowhere is listed itself.
+        const stats = this.#volume.fs.statSync(path, { throwIfNoEntry: false }) ?? this.#volume.fs.lstatSync(path);
+        (stats.isDirectory() ? directories : others).push(path);
       });
     }
     if (this.#options.json) stdout.line('[');
@@ -71,11 +74,11 @@ class Listing {
         if (index > 0 || others.length > 0) stdout.line();
         stdout.line(`${printableName(path)}:`);
       }
-      const names = this.#guarded(path, () => this.#volume.fs.readdirSync(path).sort()) ?? [];
+      const names = this.#problems.guard(path, () => this.#volume.fs.readdirSync(path).sort()) ?? [];
       await this.#print(names, (name) => pathIn(path, name));
     }
     if (this.#options.json) stdout.line(']');
-    return this.#exitCode;
+    return this.#problems.exitCode;
   }
 
   async #print(names: readonly string[], pathOf: (name: string) => string): Promise<void> {
@@ -83,22 +86,21 @@ class Listing {
     if (!this.#options.long && !this.#options.json) {
       const shown = names.map(printableName);
       for (const line of stdout.isTerminal ? columnLines(shown, stdout.columnCount) : shown) stdout.line(line);
-      await stdout.settle();
       return;
     }
     for (let start = 0; start < names.length; start += PORTION_COUNT) {
-      signal.throwIfAborted();
       const portion: DescribedEntry[] = [];
       const shownNames: string[] = [];
       for (const name of names.slice(start, start + PORTION_COUNT)) {
-        const described = this.#guarded(pathOf(name), () => describeEntry(this.#volume, pathOf(name)));
+        const described = this.#problems.guard(pathOf(name), () => describeEntry(this.#volume, pathOf(name)));
         if (described === undefined) continue;
         portion.push(described);
         shownNames.push(printableName(name));
       }
       if (this.#options.json) this.#printJson(portion);
       else for (const line of this.#longLines(portion, shownNames)) stdout.line(line);
-      await stdout.settle();
+      await stdout.keepPace();
+      signal.throwIfAborted();
     }
   }
 
@@ -125,17 +127,5 @@ class Listing {
   #sizeText({ type, sizeBytes }: EntryReport): string {
     if (type === 'directory') return '-';
     return this.#options.bytes ? String(sizeBytes) : formatSize(sizeBytes);
-  }
-
-  /** Runs `look`; reports what it throws, so that one missing or damaged entry does not hide the others. */
-  #guarded<T>(path: string, look: () => T): T | undefined {
-    try {
-      return look();
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-      this.#context.stderr.line(`outwrite: ${printableName(path)}: ${messageOf(error)}`);
-      if (this.#exitCode === EXIT.ok) this.#exitCode = exitCodeOf(error);
-      return undefined;
-    }
   }
 }

@@ -2,7 +2,9 @@
 
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
-import { describeEntry } from '../entry-report.ts';
+import { describeEntry, type EntryReport } from '../entry-report.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { PathProblems } from '../path-problems.ts';
 import { printableName } from '../printable.ts';
 import { formatCounted, formatSize, parseCount } from '../quantities.ts';
 import { pathIn, volumePath } from '../volume-path.ts';
@@ -50,6 +52,7 @@ class Drawing {
   readonly #volume: CliVolume;
   readonly #options: Options;
   readonly #depthLimit: number;
+  readonly #problems: PathProblems;
   readonly #counts = { file: 0, directory: 0, symlink: 0 };
 
   constructor(context: CommandContext, volume: CliVolume, options: Options, depthLimit: number) {
@@ -57,12 +60,14 @@ class Drawing {
     this.#volume = volume;
     this.#options = options;
     this.#depthLimit = depthLimit;
+    this.#problems = new PathProblems(context.stderr);
   }
 
-  async run(rootPath: string): Promise<void> {
+  async run(rootPath: string): Promise<ExitCode> {
     const { stdout, signal } = this.#context;
+    const root = this.#branch(rootPath, '', 1);
     if (!this.#options.json) stdout.line(printableName(rootPath));
-    const open: Branch[] = [this.#branch(rootPath, '', 1)];
+    const open: Branch[] = [root];
     while (open.length > 0) {
       const branch = open[open.length - 1];
       if (branch.nextIndex === branch.names.length) {
@@ -72,37 +77,39 @@ class Drawing {
       const name = branch.names[branch.nextIndex++];
       const path = pathIn(branch.path, name);
       const isLast = branch.nextIndex === branch.names.length;
-      const isDirectory = this.#printEntry(path, branch, isLast);
-      if (isDirectory && branch.depth < this.#depthLimit) {
-        open.push(this.#branch(path, `${branch.indent}${isLast ? '    ' : '│   '}`, branch.depth + 1));
+      const entry = this.#problems.guard(path, () => describeEntry(this.#volume, path));
+      this.#printEntry(name, entry?.report, `${branch.indent}${isLast ? '└── ' : '├── '}`);
+      if (entry?.report.type === 'directory' && branch.depth < this.#depthLimit) {
+        const indent = `${branch.indent}${isLast ? '    ' : '│   '}`;
+        const below = this.#problems.guard(path, () => this.#branch(path, indent, branch.depth + 1));
+        if (below !== undefined) open.push(below);
       }
-      await stdout.settle();
+      await stdout.keepPace();
       signal.throwIfAborted();
     }
-    if (this.#options.json) return;
+    if (this.#options.json) return this.#problems.exitCode;
     const { directory, file, symlink } = this.#counts;
     stdout.line();
     stdout.line(
       `${formatCounted(directory, 'directory', 'directories')}, ${formatCounted(file, 'file')}, ${formatCounted(symlink, 'link')}`,
     );
+    return this.#problems.exitCode;
   }
 
   #branch(path: string, indent: string, depth: number): Branch {
     return { path, indent, depth, names: this.#volume.fs.readdirSync(path).sort(), nextIndex: 0 };
   }
 
-  #printEntry(path: string, branch: Branch, isLast: boolean): boolean {
-    const { report } = describeEntry(this.#volume, path);
-    this.#counts[report.type]++;
+  #printEntry(name: string, report: EntryReport | undefined, lead: string): void {
+    if (report !== undefined) this.#counts[report.type]++;
     if (this.#options.json) {
-      this.#context.stdout.jsonLine(report);
-    } else {
-      let text = `${branch.indent}${isLast ? '└── ' : '├── '}`;
-      if (this.#options.sizes && report.type === 'file') text += `[${formatSize(report.sizeBytes).padStart(8)}] `;
-      text += printableName(report.name);
-      if (report.target !== undefined) text += ` -> ${printableName(report.target)}`;
-      this.#context.stdout.line(text);
+      if (report !== undefined) this.#context.stdout.jsonLine(report);
+      return;
     }
-    return report.type === 'directory';
+    let text = lead;
+    if (this.#options.sizes && report?.type === 'file') text += `[${formatSize(report.sizeBytes).padStart(8)}] `;
+    text += printableName(name);
+    if (report?.target !== undefined) text += ` -> ${printableName(report.target)}`;
+    this.#context.stdout.line(text);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A tree inside a volume.
+ * A tree inside a volume. It is read as it is at the time of each call: who walks it does not change it meanwhile.
  */
 import type { CliVolume } from '../volume-session.ts';
 import { type DirectoryListing, type Entry, entryOfStats, type OpenedFile, type TreeSource } from './tree-source.ts';
