@@ -56,7 +56,7 @@ describe('workloads', () => {
   });
 
   // Those with a crash need processes of their own; the test of runs has them. Of the aged ones those that add a base or a surface.
-  const repeated = /^aged\/(?:append-1-async|append-1\d|kv8\/(?:read-seq|overwrite)|kv40\/)/;
+  const repeated = /^aged\/(?:append-|tree|kv8\/(?:read-seq|overwrite)|kv40\/)/;
   for (const workload of WORKLOADS.filter(({ crash, name }) => crash === undefined && !repeated.test(name))) {
     it(`${workload.name}: every engine does the same`, async () => {
       const figures: Figure[] = [];

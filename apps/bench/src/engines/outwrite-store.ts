@@ -1,13 +1,14 @@
 /**
- * Outwrite's tree as a key-value store: one tree of a `TreeStore` in a file on the disk under test, without the volume above it.
+ * Outwrite's tree as a key-value store: an `OrderedStore` in a file on the disk under test, without the volume above it.
  *
- * A batch is a series of puts and one synchronous commit; an asynchronous append is a put and a shared commit. The fast scan walks a cursor, copies
+ * A batch is a transaction and one synchronous commit. In a store that is nearly full (the aged ones) it is a series of changes and a commit,
+ * since a transaction cannot gain room by committing what came before. An asynchronous append is a put and a shared commit. The fast scan walks a cursor, copies
  * each key into one buffer and looks at the value where it lies; the other one is the iterator, whose keys and values are copies.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileDevice } from '@outwrite/blockdev/node';
-import { type Tree, TreeStore } from '@outwrite/btree-cow';
+import { OrderedStore, type Tree } from '@outwrite/btree-cow';
 import type {
   AppendOptions,
   AppendSession,
@@ -24,30 +25,26 @@ const APPEND_CACHE_BYTES = 32 * 1024 * 1024;
 
 type StoreOptions = Pick<KeyValueOptions, 'cacheBytes' | 'capacityBytes' | 'isGrown'>;
 
-/** Opens the store of a folder, or makes it with one tree. */
-function storeIn(folder: string, options: StoreOptions): { store: TreeStore; tree: Tree } {
+/** Opens the store of a folder, or makes it. */
+function storeIn(folder: string, options: StoreOptions): OrderedStore {
   const path = join(folder, 'store.outwrite');
   const { cacheBytes, capacityBytes } = options;
-  if (existsSync(path)) {
-    const store = TreeStore.open(openFileDevice(path), { cacheBytes });
-    return { store, tree: store.tree(store.treeIds()[0]!) };
-  }
-  const capacity = capacityBytes === undefined ? {} : { maxBytes: capacityBytes };
+  if (existsSync(path)) return OrderedStore.open(openFileDevice(path), { cacheBytes });
   const device = openFileDevice(path, { create: 'exclusive' });
   if (options.isGrown && capacityBytes !== undefined) device.grow(capacityBytes);
-  const store = TreeStore.format(device, { cacheBytes, ...capacity });
-  return { store, tree: store.createTree() };
+  return OrderedStore.format(device, {
+    cacheBytes,
+    ...(capacityBytes === undefined ? {} : { maxBytes: capacityBytes }),
+  });
 }
 
 class StoreAppend implements AppendSession {
-  readonly #store: TreeStore;
-  readonly #tree: Tree;
+  readonly #store: OrderedStore;
   readonly #nextIndexes: Uint32Array;
   readonly #key = Buffer.alloc(8);
 
-  constructor({ store, tree }: { store: TreeStore; tree: Tree }, options: AppendOptions) {
+  constructor(store: OrderedStore, options: AppendOptions) {
     this.#store = store;
-    this.#tree = tree;
     this.#nextIndexes = new Uint32Array(options.taskCount);
   }
 
@@ -58,17 +55,17 @@ class StoreAppend implements AppendSession {
   }
 
   appendSync(task: number, block: Uint8Array): void {
-    this.#tree.put(this.#keyOf(task, this.#nextIndexes[task]!++), block);
+    this.#store.put(this.#keyOf(task, this.#nextIndexes[task]!++), block);
     this.#store.commitSync();
   }
 
   async append(task: number, block: Uint8Array): Promise<void> {
-    this.#tree.put(this.#keyOf(task, this.#nextIndexes[task]!++), block);
+    this.#store.put(this.#keyOf(task, this.#nextIndexes[task]!++), block);
     await this.#store.commit();
   }
 
   readBack(task: number, index: number): Uint8Array {
-    return this.#tree.get(this.#keyOf(task, index))!;
+    return this.#store.get(this.#keyOf(task, index))!;
   }
 
   close(): Promise<void> {
@@ -77,37 +74,37 @@ class StoreAppend implements AppendSession {
 }
 
 class StoreKeyValue implements KeyValueSession {
-  readonly #store: TreeStore;
-  readonly #tree: Tree;
+  readonly #store: OrderedStore;
   readonly #keyBytes: number;
   readonly #changes: KeyValueChanges;
-  /** Where `get` copies values to, or null when each gets memory of its own. */
-  readonly #target: Uint8Array | null;
+  readonly #isNearlyFull: boolean;
 
-  constructor({ store, tree }: { store: TreeStore; tree: Tree }, options: KeyValueOptions, reusesMemory: boolean) {
+  constructor(store: OrderedStore, options: KeyValueOptions) {
     this.#store = store;
-    this.#tree = tree;
     this.#keyBytes = options.keyBytes;
+    this.#isNearlyFull = options.capacityBytes !== undefined;
     this.#changes = {
-      put: (key, value) => tree.put(key, value),
-      delete: (key) => tree.delete(key),
+      put: (key, value) => store.put(key, value),
+      delete: (key) => store.delete(key),
     };
-    this.#target = reusesMemory ? Buffer.alloc(options.valueBytes) : null;
   }
 
   batch(count: number, change: (changes: KeyValueChanges, index: number) => void): void {
-    for (let i = 0; i < count; i++) change(this.#changes, i);
+    const changeAll = (): void => {
+      for (let i = 0; i < count; i++) change(this.#changes, i);
+    };
+    if (this.#isNearlyFull) changeAll();
+    else this.#store.trees.transact(changeAll);
     this.#store.commitSync();
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    if (this.#target === null) return this.#tree.get(key);
-    return this.#tree.getInto(key, this.#target) < 0 ? undefined : this.#target;
+    return this.#store.get(key);
   }
 
   scan(visit: EntryVisitor): number {
     let count = 0;
-    for (const [key, value] of this.#tree.entries()) {
+    for (const [key, value] of this.#store.entries()) {
       visit(key, value);
       count++;
     }
@@ -115,7 +112,7 @@ class StoreKeyValue implements KeyValueSession {
   }
 
   scanFast(visit: EntryVisitor): number {
-    const cursor = this.#tree.cursor();
+    const cursor = this.#store.cursor();
     const key = Buffer.alloc(this.#keyBytes);
     let count = 0;
     for (let isThere = cursor.first(); isThere; isThere = cursor.next()) {
@@ -149,20 +146,34 @@ class StoreKeyValue implements KeyValueSession {
   }
 }
 
-function engine(reusesMemory: boolean): Engine {
+/** Look-ups by `getInto` into one buffer. */
+class StoreKeyValueInto extends StoreKeyValue {
+  readonly #tree: Tree;
+  readonly #target: Uint8Array;
+
+  constructor(store: OrderedStore, options: KeyValueOptions) {
+    super(store, options);
+    this.#tree = store.trees.tree(store.trees.treeIds()[0]!);
+    this.#target = Buffer.alloc(options.valueBytes);
+  }
+
+  override get(key: Uint8Array): Uint8Array | undefined {
+    return this.#tree.getInto(key, this.#target) < 0 ? undefined : this.#target;
+  }
+}
+
+export function loadOutwriteStore(): Engine {
   return {
     version: packageVersion('@outwrite/btree-cow'),
     openAppend: (folder, options) =>
       new StoreAppend(storeIn(folder, { ...options, cacheBytes: APPEND_CACHE_BYTES }), options),
-    openKeyValue: (folder, options) => new StoreKeyValue(storeIn(folder, options), options, reusesMemory),
+    openKeyValue: (folder, options) => new StoreKeyValue(storeIn(folder, options), options),
   };
 }
 
-export function loadOutwriteStore(): Engine {
-  return engine(false);
-}
-
-/** Look-ups by `getInto` into one buffer. */
 export function loadOutwriteStoreInto(): Engine {
-  return engine(true);
+  return {
+    version: packageVersion('@outwrite/btree-cow'),
+    openKeyValue: (folder, options) => new StoreKeyValueInto(storeIn(folder, options), options),
+  };
 }
