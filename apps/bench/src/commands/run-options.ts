@@ -1,6 +1,7 @@
 /**
  * Options that all commands share which run workloads, and the progress that they show.
  */
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { ENGINES } from '../engines/registry.ts';
 import type { RunOptions } from '../run.ts';
@@ -16,6 +17,7 @@ export interface CommonRunOptions {
   readonly json?: string;
   readonly engine?: readonly string[];
   readonly folder?: string;
+  readonly cpuProf?: string;
 }
 
 function parseRounds(text: string): number {
@@ -46,6 +48,7 @@ export function addRunOptions(command: Command): Command {
     .option('--rounds <n>', 'rounds in which the engines take turns', parseRounds)
     .option('--json <file>', 'write everything that was measured to a file')
     .option('--engine <ids>', 'only these engines, separated by commas', parseEngines)
+    .option('--cpu-prof <folder>', 'write a CPU profile of every measuring process')
     .option('--folder <path>', 'a folder on the disk to be measured (default: that of temporary files)');
 }
 
@@ -58,8 +61,13 @@ export function toRunOptions(options: CommonRunOptions): Omit<RunOptions, 'workl
     ...(scale === 'quick' && options.rounds === undefined ? { limitSeconds: QUICK_LIMIT_SECONDS } : {}),
     ...(options.engine === undefined ? {} : { engineIds: options.engine }),
     ...(options.folder === undefined ? {} : { folder: options.folder }),
+    ...(options.cpuProf === undefined ? {} : { child: { execArgv: profilingArguments(options.cpuProf) } }),
     progress: showProgress,
   };
+}
+
+function profilingArguments(folder: string): string[] {
+  return [...process.execArgv, '--cpu-prof', `--cpu-prof-dir=${resolve(folder)}`];
 }
 
 type Step = Parameters<NonNullable<RunOptions['progress']>>[0];
