@@ -4,7 +4,6 @@
  * A tree's line in the catalogue is as of the last checkpoint; what has happened since is in its state here, so a state, once made, stays as
  * long as the store is open. Ids are never reused: the next one is stored in the catalogue, and promises of creation raise it in replay.
  */
-import { isProvisional } from '@outwrite/alloc-log';
 import { CorruptionError, NoSpaceError } from '@outwrite/blockdev';
 import {
   CATALOGUE_KEY_BYTES,
@@ -23,7 +22,7 @@ import { putValue } from './leaf-put.ts';
 import { removeEntries } from './leaf-remove.ts';
 import { writeHeader } from './node-header.ts';
 import { searchLeaf } from './page-search.ts';
-import { createNode, dropNode, takeNumber } from './redirect.ts';
+import { createNode, dropNode, prepareGiveUp, takeNumber } from './redirect.ts';
 import type { StoreCore } from './store-core.ts';
 import { findKey, found } from './tree-lookup.ts';
 import { TreeState } from './tree-state.ts';
@@ -137,7 +136,7 @@ export class Catalogue {
         );
         const rootFrame = core.node(state.rootBlock, state.rootChecksum, state.rootBirth, state.level, true);
         core.cache.pin(rootFrame);
-        if (!isProvisional(state.rootBlock)) core.log.prepareFree(state.rootBlock, 1);
+        prepareGiveUp(state, state.rootBlock);
         try {
           if (position < 0 || !removeEntries(this.root, position, position + 1)) continue;
         } finally {

@@ -35,6 +35,8 @@ export class TreeCursor {
   #position = 0;
   #isThere = false;
   #prefixLength = 0;
+  /** Leaves that were left for the next one without a jump: a scan, for which it pays to read ahead. */
+  #forwardSteps = 0;
   readonly #key: Uint8Array;
   #keyLength = 0;
 
@@ -50,6 +52,7 @@ export class TreeCursor {
   seek(key: Uint8Array): boolean {
     this.#keyLength = copyKey(key, this.#key);
     this.#place = 'at';
+    this.#forwardSteps = 0;
     this.#lookUp();
     if (this.#isThere) return true;
     this.#landForward();
@@ -68,6 +71,7 @@ export class TreeCursor {
   first(): boolean {
     this.#core.checkUsable(this.#state);
     this.#version = this.#state.version;
+    this.#forwardSteps = 0;
     if (!this.#descend(this.#state.level, 1)) return this.#leave('after');
     this.#position = 0;
     return this.#arrive();
@@ -77,6 +81,7 @@ export class TreeCursor {
   last(): boolean {
     this.#core.checkUsable(this.#state);
     this.#version = this.#state.version;
+    this.#forwardSteps = 0;
     if (!this.#descend(this.#state.level, -1)) return this.#leave('before');
     this.#position = this.#leafCount() - 1;
     return this.#arrive();
@@ -307,6 +312,7 @@ export class TreeCursor {
     }
     if (turn === 0) return false;
     this.#positions[turn]! += direction;
+    this.#forwardSteps = direction > 0 ? this.#forwardSteps + 1 : 0;
     return this.#descend(turn - 1, direction);
   }
 
@@ -327,6 +333,7 @@ export class TreeCursor {
       if (level <= freeLevel) this.#positions[level] = direction > 0 ? 0 : count - 1;
       const position = this.#positions[level]!;
       number = childBlock(slab, base, position);
+      if (level === 1 && this.#forwardSteps > 1) this.#core.readAhead(frame, position);
       frame = this.#childFrame(slab, base, position, level - 1);
     }
     this.#leaf = frame;

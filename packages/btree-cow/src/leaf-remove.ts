@@ -12,7 +12,7 @@ import { leafCellSize, leafValueIsOverflow, leafValueLength, leafValueStart, rem
 import { HAS_OVERFLOW_FLAG, LEAF_ENTRY_BYTES } from './node-format.ts';
 import { entryCount, flagsOf, freeBytes } from './node-header.ts';
 import { collectExtents, type OwnedExtent } from './overflow.ts';
-import { dropNode, prepareRedirect, redirectPath, redirectSibling } from './redirect.ts';
+import { dropNode, prepareGiveUp, prepareRedirect, redirectPath, redirectSibling } from './redirect.ts';
 import type { TreePath } from './tree-path.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -44,7 +44,7 @@ const released: OwnedExtent[] = [];
  */
 export function removeEntries(state: TreeState, start: number, end: number): boolean {
   const { core } = state;
-  const { log, path } = core;
+  const { path, log } = core;
   removed.start = start;
   removed.end = end;
   released.length = 0;
@@ -56,14 +56,14 @@ export function removeEntries(state: TreeState, start: number, end: number): boo
   const changesOwn = outcome !== 'goes' && outcome !== 'joins-left';
   nodeCount += prepareRedirect(state, path, changesOwn ? 0 : 1);
   if (changesOwn && state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) leafCount = 1;
-  if (!changesOwn) log.prepareFree(path.numbers[0]!, 1);
+  if (!changesOwn) prepareGiveUp(state, path.numbers[0]!);
   if (outcome === 'joins-left') leafCount = 1;
   if (outcome === 'takes-next') {
     nodeCount +=
       prepareRedirect(state, core.secondPath, 1) + prepareRemoval(core.secondPath, core.secondPath.positions[1]!);
-    log.prepareFree(core.secondPath.numbers[0]!, 1);
+    prepareGiveUp(state, core.secondPath.numbers[0]!);
   } else if (outcome !== 'stays') {
-    if (outcome !== 'goes') log.prepareFree(siblingNumber(state, path), 1);
+    if (outcome !== 'goes') prepareGiveUp(state, siblingNumber(state, path));
     nodeCount += prepareRemoval(path, outcome === 'takes-right' ? position + 1 : position);
   }
   if (state.isCatalogue) {

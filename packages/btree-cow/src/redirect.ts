@@ -25,13 +25,12 @@ import type { TreeState } from './tree-state.ts';
  */
 export function prepareRedirect(state: TreeState, path: TreePath, lowestLevel: number): number {
   const { core } = state;
-  const { log } = core;
   let nodeCount = 0;
   for (let level = path.rootLevel; level >= lowestLevel; level--) {
     const number = path.numbers[level]!;
     if (!state.needsRedirect(level, number, path.births[level]!)) continue;
     if (level > 0 || state.isCatalogue) nodeCount++;
-    if (!isProvisional(number)) log.prepareFree(number, 1);
+    prepareGiveUp(state, number);
     if (level === path.rootLevel && !state.isCatalogue && !core.cataloguePath.isHeld) {
       encodeCatalogueKey(catalogueKey, state.id);
       core.cataloguePath.seek(core.catalogue!, catalogueKey, CATALOGUE_KEY_BYTES, 0);
@@ -42,6 +41,11 @@ export function prepareRedirect(state: TreeState, path: TreePath, lowestLevel: n
 }
 
 const catalogueKey = new Uint8Array(CATALOGUE_KEY_BYTES);
+
+/** First half: reads the part of the free map that giving up this number will change. */
+export function prepareGiveUp(state: TreeState, number: number): void {
+  if (!isProvisional(number)) state.core.log.prepareFree(number, 1);
+}
 
 /**
  * Second half: redirects every node of the path down to `lowestLevel` that needs it. With the root goes the line of the tree in the

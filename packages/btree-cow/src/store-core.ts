@@ -9,13 +9,17 @@ import { type AllocLog, isProvisional } from '@outwrite/alloc-log';
 import { assert, ClosedError, CorruptionError, OutwriteError } from '@outwrite/blockdev';
 import { type BufferCache, type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { IndexBuilder } from './index-build.ts';
-import { IndexEntry } from './index-page.ts';
+import { childBirth, childBlock, childChecksum, IndexEntry } from './index-page.ts';
 import { LeafBuilder } from './leaf-build.ts';
 import { LeafEntry } from './leaf-entry.ts';
 import { checkNode } from './node-check.ts';
 import { INDEX_KIND, LEAF_KIND, maxKeyBytes } from './node-format.ts';
+import { entryCount } from './node-header.ts';
 import { TreePath } from './tree-path.ts';
 import type { TreeState } from './tree-state.ts';
+
+/** Leaves are read ahead in runs of so many bytes. */
+const READ_AHEAD_BYTES = 131072;
 
 export class StoreCore {
   readonly log: AllocLog;
@@ -45,6 +49,11 @@ export class StoreCore {
   redirectedLeafCount = 0;
   redirectedIndexCount = 0;
 
+  /** Leaves that are read ahead at a time: enough for one transfer, and few for the cache. */
+  readonly #readAheadLimit: number;
+  readonly #runChecksums: Uint32Array;
+  readonly #runBirths: Float64Array;
+
   constructor(log: AllocLog) {
     this.log = log;
     this.cache = log.cache;
@@ -56,6 +65,9 @@ export class StoreCore {
     this.path = new TreePath(this);
     this.secondPath = new TreePath(this);
     this.cataloguePath = new TreePath(this);
+    this.#readAheadLimit = Math.min(READ_AHEAD_BYTES / this.blockSize, Math.floor(log.cache.stats.budgetFrameCount / 8));
+    this.#runChecksums = new Uint32Array(READ_AHEAD_BYTES / this.blockSize);
+    this.#runBirths = new Float64Array(READ_AHEAD_BYTES / this.blockSize);
     this.keyScratch = new Uint8Array(maxKeyBytes(this.blockSize));
     this.secondKeyScratch = new Uint8Array(maxKeyBytes(this.blockSize));
   }
@@ -92,6 +104,35 @@ export class StoreCore {
       cache.discard(frame);
       throw error;
     }
+  }
+
+  /**
+   * Reads leaves ahead: entry `position` of an index node above leaves and those after it, as far as they stand in one run of blocks and are
+   * not cached. Damage is nobody's business before somebody asks for the leaf that has it.
+   */
+  readAhead(parent: Frame, position: number): void {
+    const { cache } = this;
+    const checksums = this.#runChecksums;
+    const births = this.#runBirths;
+    const slab = cache.slabOf(parent);
+    const base = cache.baseOf(parent);
+    const start = childBlock(slab, base, position);
+    const limit = Math.min(entryCount(slab, base) - position, this.#readAheadLimit);
+    let count = 0;
+    for (; count < limit && childBlock(slab, base, position + count) === start + count; count++) {
+      if (cache.find(start + count) !== NO_FRAME) break;
+      checksums[count] = childChecksum(slab, base, position + count);
+      births[count] = childBirth(slab, base, position + count);
+    }
+    if (count < 2) return;
+    cache.pin(parent);
+    ignoreDamage(() => cache.readRun(start, count, checksums.subarray(0, count), 'leaf'));
+    for (let i = 0; i < count; i++) {
+      const frame = cache.find(start + i);
+      if (frame === NO_FRAME) continue;
+      ignoreDamage(() => this.checkFresh(frame, { block: start + i, level: 0, birth: births[i]!, isRoot: false }));
+    }
+    cache.unpin(parent);
   }
 
   /** Ends an operation, however it ended: nothing stays pinned. */
@@ -137,6 +178,14 @@ export class StoreCore {
     throw new CorruptionError(level === 0 ? 'leaf' : 'index node', 'two pointers of different levels lead to it', {
       block: number,
     });
+  }
+}
+
+function ignoreDamage(fn: () => void): void {
+  try {
+    fn();
+  } catch (error) {
+    if (!(error instanceof OutwriteError)) throw error;
   }
 }
 

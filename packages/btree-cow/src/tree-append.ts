@@ -48,9 +48,10 @@ export class TreeAppender {
     ) {
       throw new RangeError('keys to be loaded ascend, beyond the last key of the tree');
     }
-    if (!fitsInline(core.blockSize, entry.keyLength, value.length)) {
+    if (!fitsInline(core.blockSize, entry.keyLength, value.length) || !this.#isFilling()) {
+      // The ordinary way ends in the last leaf, too.
       putValue(state, key, value);
-      this.#leafNumber = 0;
+      this.#leafNumber = state.lastInsertBlock;
     } else if (!this.#appendToLeaf(value)) {
       while (!this.#appendLeaf(key, value));
     }
@@ -65,14 +66,18 @@ export class TreeAppender {
     this.#lastKeyLength = cursor.last() ? cursor.copyKey(this.#lastKey) : 0;
   }
 
-  /** Puts the entry at the end of the leaf that is being filled, if it goes there without more ado. */
+  /** Whether the leaf that is being filled is known, and may be changed as it is. */
+  #isFilling(): boolean {
+    const { core } = this.#state;
+    return this.#leafNumber !== 0 && this.#delta === core.log.openDelta && core.cache.find(this.#leafNumber) !== NO_FRAME;
+  }
+
+  /** Puts the entry at the end of the leaf that is being filled, if that leaves enough of it free and moves nothing. */
   #appendToLeaf(value: Uint8Array): boolean {
     const state = this.#state;
     const { core } = state;
     const { cache, blockSize, entry } = core;
-    if (this.#leafNumber === 0 || this.#delta !== core.log.openDelta) return false;
     const frame = cache.find(this.#leafNumber);
-    if (frame === NO_FRAME) return false;
     const slab = cache.slabOf(frame);
     const base = cache.baseOf(frame);
     const position = entryCount(slab, base);
