@@ -22,7 +22,7 @@ const ITEM_COST_BYTES = 16384;
 const FIRST_LINE_MILLISECONDS = 2000;
 const LONGEST_PAUSE_MILLISECONDS = 60_000;
 const REDRAWS_A_SECOND = 10;
-const SHORTEST_GUESS_MILLISECONDS = 300;
+const SHORTEST_GUESS_MILLISECONDS = 1000;
 
 const CLEAR_LINE = '\r\x1b[K';
 
@@ -51,7 +51,8 @@ export class Progress {
       format: (options, parameters) => this.#barText(options.barsize ?? 24, parameters.progress),
       barsize: 24,
       fps: REDRAWS_A_SECOND,
-      hideCursor: true,
+      // Nothing is to be put back when the process is ended in the middle.
+      hideCursor: false,
       clearOnComplete: true,
       // Signals are handled by the entry function, which closes the volume first.
       gracefulExit: false,
