@@ -134,9 +134,9 @@ export function prepareRemoval(path: TreePath, position: number): number {
     const base = cache.baseOf(frame);
     const lostBytes = INDEX_ENTRY_BYTES + indexCellBytes(maxKeyBytes(blockSize));
     if (blockSize - freeBytes(slab, base) - lostBytes >= blockSize / MERGE_BELOW_PART) break;
-    if (path.positions[level + 1]! > 0) path.takeSibling(level, true);
-    else if (path.count(level + 1) > 1) path.takeSibling(level, false);
-    else break;
+    const hasLeft = path.positions[level + 1]! > 0;
+    if (!hasLeft && path.count(level + 1) === 1) break;
+    if (!path.tryTakeSibling(level, hasLeft)) break;
     // A left sibling takes the entries and may need a redirect for that.
     nodeCount++;
   }

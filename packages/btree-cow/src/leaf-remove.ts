@@ -107,6 +107,7 @@ function chooseOutcome(state: TreeState, path: TreePath): Outcome {
   if (removed.end - removed.start === entryCount(slab, base)) {
     if (path.levelOfSeparator(1) <= path.rootLevel || isOnlyLeaf(path)) return 'goes';
     if (siblingCount > 1) {
+      path.takeSibling(0, false);
       loadRightPair(state, path, slab, base);
       return 'takes-right';
     }
@@ -119,14 +120,13 @@ function chooseOutcome(state: TreeState, path: TreePath): Outcome {
   for (let i = removed.start; i < removed.end; i++) usedBytes -= LEAF_ENTRY_BYTES + leafCellSize(slab, base, i);
   if (usedBytes >= blockSize / MERGE_BELOW_PART) return 'stays';
   const mergedLimit = blockSize - blockSize / MERGE_FREE_PART;
-  if (position > 0) {
-    path.takeSibling(0, true);
+  if (position > 0 && path.tryTakeSibling(0, true)) {
     const left = path.siblings[0]!;
     core.leafBuilder.loadPair(cache.slabOf(left), cache.baseOf(left), NONE, slab, base, removed);
     if (core.leafBuilder.usedBytes() <= mergedLimit) return 'joins-left';
     path.releaseSibling(0);
   }
-  if (position + 1 < siblingCount) {
+  if (position + 1 < siblingCount && path.tryTakeSibling(0, false)) {
     loadRightPair(state, path, slab, base);
     if (core.leafBuilder.usedBytes() <= mergedLimit) return 'takes-right';
     path.releaseSibling(0);
@@ -136,7 +136,6 @@ function chooseOutcome(state: TreeState, path: TreePath): Outcome {
 
 function loadRightPair(state: TreeState, path: TreePath, slab: Slab, base: number): void {
   const { cache, leafBuilder } = state.core;
-  path.takeSibling(0, false);
   const right = path.siblings[0]!;
   leafBuilder.loadPair(slab, base, removed, cache.slabOf(right), cache.baseOf(right), NONE);
 }

@@ -215,8 +215,7 @@ export function relocateOverflow(
   const { blockSize } = core;
   const descriptor = decodeDescriptor(bytes, start, end, core.log.blockLimit);
   const { extents, lists } = resolveExtents(core, descriptor);
-  const value = readStream(core, extents).subarray(0, descriptor.lengthBytes);
-  const moved = writeLevels(value, descriptor.birth, blockSize, end - start, {
+  const stream: StreamTarget = {
     take: () => ({ start: relocator.allocate(), count: 1 }),
     write: (extent, source, offset) => {
       const checksums = new Uint32Array(1);
@@ -224,11 +223,35 @@ export function relocateOverflow(
       relocator.write(extent.start, block!);
       return xxh32Words(checksums, 0, 1);
     },
-  });
-  for (const list of [extents, lists]) {
-    for (const extent of list) for (let i = 0; i < extent.count; i++) relocator.release(extent.start + i);
+  };
+  let moved: OverflowExtent[] = [];
+  for (const extent of extents) moved = moved.concat(relocateExtent(core, extent, descriptor.birth, relocator, stream));
+  let level = 0;
+  while (DESCRIPTOR_HEADER_BYTES + moved.length * EXTENT_BYTES > end - start) {
+    moved = writeStream(encodeList(moved), blockSize, stream);
+    level++;
   }
-  return encodeDescriptor(bytes.subarray(start), moved);
+  for (const list of lists) for (let i = 0; i < list.count; i++) relocator.release(list.start + i);
+  return encodeDescriptor(bytes.subarray(start), { ...descriptor, level, extents: moved });
+}
+
+/** Copies one extent of a value: to one new extent, or block by block if no free run is long enough. */
+function relocateExtent(
+  core: StoreCore,
+  extent: OverflowExtent,
+  birth: number,
+  relocator: Relocator,
+  stream: StreamTarget,
+): OverflowExtent[] {
+  const { blockSize } = core;
+  const bytes = readStream(core, [extent]);
+  const checksums = new Uint32Array(extent.count);
+  blocksOf(bytes, 0, extent.count, blockSize, checksums);
+  const place = relocator.copyExtent(extent.start, checksums, birth, 'overflow extent');
+  if (place !== -1) return [{ start: place, count: extent.count, checksum: extent.checksum }];
+  const pieces = writeStream(bytes, blockSize, stream);
+  for (let i = 0; i < extent.count; i++) relocator.release(extent.start + i);
+  return pieces;
 }
 
 /** The blocks of `bytes` from `offset` on as buffers to write, the last one padded with zeros; fills in the checksums. */

@@ -65,7 +65,10 @@ export class StoreCore {
     this.path = new TreePath(this);
     this.secondPath = new TreePath(this);
     this.cataloguePath = new TreePath(this);
-    this.#readAheadLimit = Math.min(READ_AHEAD_BYTES / this.blockSize, Math.floor(log.cache.stats.budgetFrameCount / 8));
+    this.#readAheadLimit = Math.min(
+      READ_AHEAD_BYTES / this.blockSize,
+      Math.floor(log.cache.stats.budgetFrameCount / 8),
+    );
     this.#runChecksums = new Uint32Array(READ_AHEAD_BYTES / this.blockSize);
     this.#runBirths = new Float64Array(READ_AHEAD_BYTES / this.blockSize);
     this.keyScratch = new Uint8Array(maxKeyBytes(this.blockSize));

@@ -69,7 +69,9 @@ export class TreeAppender {
   /** Whether the leaf that is being filled is known, and may be changed as it is. */
   #isFilling(): boolean {
     const { core } = this.#state;
-    return this.#leafNumber !== 0 && this.#delta === core.log.openDelta && core.cache.find(this.#leafNumber) !== NO_FRAME;
+    return (
+      this.#leafNumber !== 0 && this.#delta === core.log.openDelta && core.cache.find(this.#leafNumber) !== NO_FRAME
+    );
   }
 
   /** Puts the entry at the end of the leaf that is being filled, if that leaves enough of it free and moves nothing. */

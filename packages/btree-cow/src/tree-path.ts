@@ -5,7 +5,7 @@
  * of an operation cannot push them out. Once its nodes have been redirected they are dirty and stay by themselves. Changing the
  * structure (a split, a merge) leaves the path behind: it is released then, and whoever goes on seeks again.
  */
-import { assert } from '@outwrite/blockdev';
+import { assert, CorruptionError } from '@outwrite/blockdev';
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, childChecksum, copySeparator } from './index-page.ts';
 import { MAX_LEVEL } from './node-format.ts';
@@ -115,6 +115,20 @@ export class TreePath {
     const { cache } = this.core;
     const frame = this.frames[level]!;
     return entryCount(cache.slabOf(frame), cache.baseOf(frame));
+  }
+
+  /**
+   * `takeSibling` for a merge that may as well not happen: false if the neighbour is damaged. What is wrong with it must not keep anybody
+   * from changing its neighbours.
+   */
+  tryTakeSibling(level: number, isLeft: boolean): boolean {
+    try {
+      this.takeSibling(level, isLeft);
+      return true;
+    } catch (error) {
+      if (error instanceof CorruptionError) return false;
+      throw error;
+    }
   }
 
   /** Reads and pins the neighbour at `position` under the node at `level + 1`, as the one to merge the node at `level` with. */

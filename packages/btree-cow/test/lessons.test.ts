@@ -1,8 +1,8 @@
 /** The faults that the ancestor met in its trees, each with the test that would have caught it; numbers are those of the list of lessons. */
-import type { MemoryDevice } from '@outwrite/blockdev';
+import { MemoryDevice } from '@outwrite/blockdev';
 import { Random } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
-import type { Tree, TreeStore } from '../src/index.ts';
+import { type Tree, TreeStore } from '../src/index.ts';
 import { auditStore, expectEqual, formatInMemory, ModelTree, openCopy, text } from './store-audit.ts';
 
 const number = (n: number): Uint8Array => text(String(n).padStart(6, '0'));
@@ -253,6 +253,51 @@ describe('lessons', () => {
     auditStore(store);
     store.commitSync();
     expectRecovered(device, tree.id, model);
+  });
+
+  it('29: damage in a neighbour does not keep anybody from removing a key', () => {
+    const { device, store } = formatInMemory({ blockSize: 512 });
+    const tree = store.createTree();
+    for (let i = 0; i < 60; i++) tree.put(number(i), new Uint8Array(40));
+    store.closeSync();
+    const leaves: number[] = [];
+    openCopy(device).check({
+      block: (start, _count, kind) => void (kind === 'leaf' && leaves.push(start)),
+      problem() {},
+    });
+    const image = device.snapshot();
+    image[leaves[1]! * 512 + 100]! ^= 1;
+    const damaged = TreeStore.open(MemoryDevice.fromImage(image, { maxSizeBytes: device.maxSizeBytes }));
+    const view = damaged.tree(tree.id);
+    let removed = 0;
+    for (let i = 59; i >= 0; i--) {
+      try {
+        if (view.delete(number(i))) removed++;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ECORRUPT', block: leaves[1] });
+      }
+    }
+    // All but what is in the damaged leaf, and the first leaf's last key: its range cannot be given up without its neighbour.
+    expect(removed).toBeGreaterThan(40);
+    damaged.commitSync();
+  });
+
+  it('27: a touched leaf is of the open delta, and is sealed although nothing in it has changed', () => {
+    const { device, store, tree, model } = tallTree(2);
+    const { key } = model.pairs[10]!;
+    expect(tree.touch(key)).toBe(true);
+    expect(tree.touch(key)).toBe(false);
+    store.checkInvariants();
+    const before = store.stats().redirectedLeaves;
+    tree.put(key, text('changed'));
+    model.put(key, text('changed'));
+    expect(store.stats().redirectedLeaves).toBe(before);
+    expect(tree.touch(model.pairs[model.pairs.length - 1]!.key)).toBe(true);
+    store.commitSync();
+    auditStore(store);
+    expectRecovered(device, tree.id, model);
+    const empty = store.createTree();
+    expect(empty.touch(key)).toBe(false);
   });
 
   it('24: sparse keys split as well as dense ones', () => {

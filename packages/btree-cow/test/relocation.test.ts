@@ -60,7 +60,10 @@ function reachable(store: TreeStore): Set<number> {
 
 describe('relocation', () => {
   it('moves everything that the last delta wrote, and nothing else', () => {
-    const { device, store } = formatInMemory({ blockSize: BLOCK, bounds: { flushFirstBytes: BLOCK * 400, zeroAheadBytes: 0 } });
+    const { device, store } = formatInMemory({
+      blockSize: BLOCK,
+      bounds: { flushFirstBytes: BLOCK * 400, zeroAheadBytes: 0 },
+    });
     const tree = store.createTree();
     for (let i = 0; i < 300; i++) putBlock(store, tree, text(`b${1000 + i}`), i);
     tree.put(text('overflow old'), new Uint8Array(5000).fill(1));
@@ -73,7 +76,9 @@ describe('relocation', () => {
     const written = [...reachable(store)].filter((block) => !old.has(block));
     const image = device.snapshot();
 
-    const opened = TreeStore.open(MemoryDevice.fromImage(image, { maxSizeBytes: device.maxSizeBytes }), { relocateValue });
+    const opened = TreeStore.open(MemoryDevice.fromImage(image, { maxSizeBytes: device.maxSizeBytes }), {
+      relocateValue,
+    });
     const view = opened.tree(tree.id);
     const now = reachable(opened);
     for (const block of written) expect(now.has(block), `block ${block} was written by the last delta`).toBe(false);
@@ -92,7 +97,9 @@ describe('relocation', () => {
     expect(opened.log.recovery!.relocatedBlocks).toBeGreaterThan(5 + 18);
     // A clean end leaves nothing to move.
     opened.closeSync();
-    const again = TreeStore.open(MemoryDevice.fromImage((opened.log.device as MemoryDevice).snapshot()), { relocateValue });
+    const again = TreeStore.open(MemoryDevice.fromImage((opened.log.device as MemoryDevice).snapshot()), {
+      relocateValue,
+    });
     expect(again.log.recovery!.relocatedBlocks).toBe(0);
     expect(reachable(again).size).toBe(now.size);
   });
