@@ -13,33 +13,22 @@
  */
 
 import type { AllocLog } from '@outwrite/alloc-log';
-import { assert, NoSpaceError, type OutwriteError } from '@outwrite/blockdev';
+import { assert } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import type { ContentArena } from './content-arena.ts';
 import { type Operation, rethrow } from './fs-errors.ts';
-import { utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import type { InodeCache } from './inode-cache.ts';
-import {
-  ENTRY_VALUE_BYTES,
-  encodeEntry,
-  encodeInode,
-  encodeVolumeRecord,
-  INODE_RECORD_BYTES,
-  SHORT_TARGET_BYTES,
-  VOLUME_RECORD_BYTES,
-  type VolumeRecord,
-} from './inode-format.ts';
-import { FLAG_LONG_TARGET } from './inode-mode.ts';
+import { ENTRY_VALUE_BYTES, INODE_RECORD_BYTES, SHORT_TARGET_BYTES, type VolumeRecord } from './inode-format.ts';
 import {
   type KeyScratch,
   KIND,
   maxNameBytes,
   NUMBERED_KEY_BYTES,
   RECORD_KEY_BYTES,
-  Scratch,
   VOLUME_INODE,
 } from './key-format.ts';
+import { StageWriter } from './stage-writer.ts';
 
 /** Memory that a changed object stands for, about. */
 const INODE_OBJECT_BYTES = 400;
@@ -52,10 +41,8 @@ const BLOCKS_OF_GROWTH = 1.25;
 const BLOCKS_OF_REMOVAL = 1;
 /** A record that is put again; it keeps its length. */
 const BLOCKS_OF_RECORD = 0.125;
-/** A change of a leaf that could not be made part of the delta beforehand, for want of space on a volume where space is to be freed. */
-const BLOCKS_UNPREPARED = 4;
 /** What an operation asks for in the first half for each entry that it will change: more than any of the above. */
-const BLOCKS_OF_PUT = 4;
+const BLOCKS_OF_PUT = 2;
 /** Bytes of an entry in a leaf beyond key and value, about. */
 const ENTRY_OVERHEAD_BYTES = 16;
 /** Parts of a block for each block of new entries that stand together: leaves half full, and the index above them. */
@@ -83,7 +70,7 @@ export class Staging {
   readonly #cache: InodeCache;
   readonly #arena: ContentArena;
   readonly #record: VolumeRecord;
-  readonly #values: Scratch = new Scratch(INODE_RECORD_BYTES + 3 * SHORT_TARGET_BYTES);
+  readonly #writer: StageWriter;
   readonly #largestNameEntryBytes: number;
   #inodes: Inode[] = [];
   #sorted = true;
@@ -93,7 +80,6 @@ export class Staging {
   /** What the changes need, with parts of blocks; `#heldBlocks` is what the log holds for them. */
   #wantedBlocks = 0;
   #heldBlocks = 0;
-  #unpreparedBlocks = 0;
   #beganInDelta = 0;
   #objectBytes = 0;
 
@@ -104,6 +90,7 @@ export class Staging {
     this.#cache = parts.cache;
     this.#arena = parts.arena;
     this.#record = parts.record;
+    this.#writer = new StageWriter(parts);
     this.#largestNameEntryBytes =
       RECORD_KEY_BYTES + maxNameBytes(parts.log.blockSize) + ENTRY_VALUE_BYTES + ENTRY_OVERHEAD_BYTES;
   }
@@ -154,12 +141,9 @@ export class Staging {
 
   #touch(operation: Operation, key: Uint8Array, reclaiming: boolean): void {
     try {
-      this.#tree.touch(key);
+      this.#tree.touch(key, reclaiming);
     } catch (error) {
-      if (!(error instanceof NoSpaceError)) throw error;
-      if (!reclaiming) operation.fail('ENOSPC', error);
-      // What frees space may use the reserve: staging redirects the leaf then, and its room is held.
-      this.#unpreparedBlocks += BLOCKS_UNPREPARED;
+      rethrow(error, operation);
     }
   }
 
@@ -169,16 +153,12 @@ export class Staging {
    * reserve.
    */
   reserve(operation: Operation, putCount: number, reclaiming: boolean): boolean {
-    const unpreparedBlocks = this.#unpreparedBlocks;
-    this.#unpreparedBlocks = 0;
     try {
-      if (!this.#log.ensure(putCount * BLOCKS_OF_PUT + unpreparedBlocks, 0, reclaiming)) return false;
+      if (!this.#log.ensure(putCount * BLOCKS_OF_PUT, 0, reclaiming)) return false;
     } catch (error) {
-      return rethrow(error as OutwriteError, operation);
+      return rethrow(error, operation);
     }
-    if (this.#log.openDelta !== this.#beganInDelta) return false;
-    if (unpreparedBlocks > 0) this.#hold(unpreparedBlocks);
-    return true;
+    return this.#log.openDelta === this.#beganInDelta;
   }
 
   /** Holds room for changes; parts of a block add up. */
@@ -266,94 +246,17 @@ export class Staging {
     this.#objectBytes = 0;
     const inodes = this.#inodes;
     this.#inodes = [];
-    this.#stageVolume();
     if (!this.#sorted) inodes.sort(byNumber);
     this.#sorted = true;
-    for (let i = 0; i < inodes.length; i++) {
-      const inode = inodes[i];
-      if (!inode.dirty) continue;
-      inode.dirty = false;
-      if (inode.removed) this.#stageRemoval(inode);
-      else this.#stageInode(inode);
-    }
+    if (this.#recordDirty) this.#writer.writeRecord(this.#record);
+    this.#recordDirty = false;
+    if (this.#orphanChanges.size !== 0) this.#writer.writeOrphans(this.#orphanChanges);
+    this.#orphanChanges.clear();
+    this.#writer.writeInodes(inodes);
     this.#arena.reset();
     this.#cache.staged();
     for (let i = 0; i < inodes.length; i++) {
       if (inodes[i].changingCount !== 0 && !inodes[i].removed) this.markInode(inodes[i]);
     }
-  }
-
-  #stageVolume(): void {
-    if (this.#recordDirty) {
-      this.#recordDirty = false;
-      encodeVolumeRecord(this.#record, this.#values.bytes);
-      this.#tree.put(this.#keys.plain(VOLUME_INODE, KIND.record), this.#values.view(VOLUME_RECORD_BYTES));
-    }
-    if (this.#orphanChanges.size === 0) return;
-    const numbers = [...this.#orphanChanges.keys()].sort((a, b) => a - b);
-    for (const number of numbers) {
-      const key = this.#keys.numbered(VOLUME_INODE, KIND.orphan, number);
-      if (this.#orphanChanges.get(number) === true) this.#tree.put(key, this.#values.view(0));
-      else this.#tree.delete(key);
-    }
-    this.#orphanChanges.clear();
-  }
-
-  #stageInode(inode: Inode): void {
-    if (inode.map !== null) inode.sizeBytes = inode.map.sizeBytes;
-    const length = encodeInode(inode, this.#values.bytes);
-    this.#tree.put(this.#keys.plain(inode.number, KIND.record), this.#values.view(length));
-    if (!inode.stored) {
-      inode.stored = true;
-      if ((inode.flags & FLAG_LONG_TARGET) !== 0) {
-        assert(inode.linkTarget !== null, 'a new link has its target');
-        this.#tree.put(this.#keys.plain(inode.number, KIND.symlink), utf8Encoder.encode(inode.linkTarget));
-      }
-    }
-    const content = inode.content;
-    if (content !== null) {
-      inode.content = null;
-      const key = this.#keys.numbered(inode.number, KIND.inline, 0);
-      if (inode.sizeBytes === 0) {
-        if (inode.inlineStored) this.#tree.delete(key);
-        inode.inlineStored = false;
-      } else {
-        this.#tree.put(key, content.length === inode.sizeBytes ? content : content.subarray(0, inode.sizeBytes));
-        inode.inlineStored = true;
-      }
-    }
-    this.#stageNames(inode);
-  }
-
-  #stageNames(directory: Inode): void {
-    const names = directory.names;
-    if (names === null || names.changes.length === 0) return;
-    const changes = names.sortedChanges();
-    const value = this.#values.view(ENTRY_VALUE_BYTES);
-    for (let i = 0; i < changes.length; i++) {
-      const entry = changes[i];
-      if (entry.inode === entry.storedInode && entry.type === entry.storedType) continue;
-      const key = this.#keys.named(directory.number, KIND.name, entry.name);
-      if (entry.inode === 0) {
-        this.#tree.delete(key);
-      } else {
-        encodeEntry(entry.inode, entry.type, value);
-        this.#tree.put(key, value);
-      }
-    }
-    this.#cache.namesStored(directory);
-  }
-
-  /** Deletes the keys of an inode without extents and attributes; those are reclaimed before it is removed. */
-  #stageRemoval(inode: Inode): void {
-    if (inode.stored) {
-      this.#tree.delete(this.#keys.plain(inode.number, KIND.record));
-      if ((inode.flags & FLAG_LONG_TARGET) !== 0) this.#tree.delete(this.#keys.plain(inode.number, KIND.symlink));
-    }
-    if (inode.inlineStored) this.#tree.delete(this.#keys.numbered(inode.number, KIND.inline, 0));
-    inode.content = null;
-    this.#stageNames(inode);
-    inode.stored = false;
-    this.#cache.remove(inode);
   }
 }

@@ -43,7 +43,7 @@ export interface VolumeTuning {
   cachedNames?: number | undefined;
   /** Milliseconds from a change to a commit that nobody asked for; 5,000 by default, 0 for none. */
   autoCommitMilliseconds?: number | undefined;
-  /** Bytes of changed names, inodes and small files at which a commit is begun; an eighth of the cache by default, 0 for no bound. */
+  /** Bytes of changed names, inodes and small files at which a commit is begun; a quarter of the cache by default, 0 for no bound. */
   autoCommitBytes?: number | undefined;
   /** Owner of new files; 0 by default. */
   uid?: number | undefined;
@@ -105,7 +105,7 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
     );
     this.#autoCommit = new AutoCommit(this.#head, {
       ageMilliseconds: tuning.autoCommitMilliseconds ?? DEFAULT_COMMIT_MILLISECONDS,
-      dirtyBytes: tuning.autoCommitBytes ?? Math.floor((tuning.cacheBytes ?? DEFAULT_CACHE_BYTES) / 8),
+      dirtyBytes: tuning.autoCommitBytes ?? Math.floor((tuning.cacheBytes ?? DEFAULT_CACHE_BYTES) / 4),
     });
     this.#head.beforeChange = () => this.#autoCommit.beforeChange();
     this.reclaimedOrphans = this.#head.readOnly ? 0 : this.#head.orphans.reclaimAll();

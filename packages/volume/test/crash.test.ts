@@ -49,7 +49,8 @@ function checkImage(device: SimulatedDevice, notes: readonly unknown[], states: 
   expect(volumeText(volume)).toBe(seen);
   const opened = notes.findLast((note): note is Opened => typeof note === 'object');
   if (opened !== undefined) {
-    if (seen !== opened.text && seen !== opened.next) throw new Error(`the state is not the one of the opening before:\n${seen}`);
+    if (seen !== opened.text && seen !== opened.next)
+      throw new Error(`the state is not the one of the opening before:\n${seen}`);
   } else {
     const acknowledged = Math.max(...(notes as number[]));
     if (states.lastIndexOf(seen) < acknowledged) {

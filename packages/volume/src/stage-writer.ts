@@ -1,0 +1,207 @@
+/**
+ * The part of staging that brings the tree to the state of the objects, in key order.
+ *
+ * Three ways, by how much there is to do. One by one, puts and deletes. New inodes have larger numbers than all that the tree has, so many
+ * of them are appended at its end, which fills leaves one after the other. Inodes with consecutive numbers that are all gone, and all the
+ * names of a directory that has become empty, are deleted as a range, which drops whole leaves.
+ */
+import { assert } from '@outwrite/blockdev';
+import type { Tree } from '@outwrite/btree-cow';
+import { utf8Encoder } from './host.ts';
+import type { Inode } from './inode.ts';
+import type { InodeCache } from './inode-cache.ts';
+import {
+  ENTRY_VALUE_BYTES,
+  encodeEntry,
+  encodeInode,
+  encodeVolumeRecord,
+  INODE_RECORD_BYTES,
+  SHORT_TARGET_BYTES,
+  VOLUME_RECORD_BYTES,
+  type VolumeRecord,
+} from './inode-format.ts';
+import { FLAG_LONG_TARGET } from './inode-mode.ts';
+import { decodeKeyHead, type KeyScratch, KIND, Scratch, VOLUME_INODE } from './key-format.ts';
+
+/** From so many new inodes on they are appended: that begins a leaf of its own, which few would leave empty. */
+const APPEND_INODES = 64;
+/** From so many keys on a range is deleted as one. */
+const RANGE_KEYS = 8;
+
+type Entry = [key: Uint8Array, value: Uint8Array];
+
+export class StageWriter {
+  readonly #tree: Tree;
+  readonly #keys: KeyScratch;
+  readonly #cache: InodeCache;
+  readonly #values: Scratch = new Scratch(INODE_RECORD_BYTES + 3 * SHORT_TARGET_BYTES);
+  readonly #entry: Entry = [new Uint8Array(0), new Uint8Array(0)];
+
+  constructor(parts: { readonly tree: Tree; readonly keys: KeyScratch; readonly cache: InodeCache }) {
+    this.#tree = parts.tree;
+    this.#keys = parts.keys;
+    this.#cache = parts.cache;
+  }
+
+  writeRecord(record: VolumeRecord): void {
+    encodeVolumeRecord(record, this.#values.bytes);
+    this.#tree.put(this.#keys.plain(VOLUME_INODE, KIND.record), this.#values.view(VOLUME_RECORD_BYTES));
+  }
+
+  /** Numbers that the orphan list gains (true) or loses. */
+  writeOrphans(changes: ReadonlyMap<number, boolean>): void {
+    const numbers = [...changes.keys()].sort((a, b) => a - b);
+    for (const number of numbers) {
+      const key = this.#keys.numbered(VOLUME_INODE, KIND.orphan, number);
+      if (changes.get(number) === true) this.#tree.put(key, this.#values.view(0));
+      else this.#tree.delete(key);
+    }
+  }
+
+  /** Writes all inodes that are dirty, with their names and contents. `inodes` ascend by number; the new ones are thus the last. */
+  writeInodes(inodes: readonly Inode[]): void {
+    const appendFrom = this.#appendableFrom(inodes);
+    for (let i = 0; i < appendFrom; ) {
+      const inode = inodes[i];
+      if (inode.dirty && inode.removed && inode.stored) {
+        i = this.#removeRun(inodes, i);
+        continue;
+      }
+      i++;
+      if (!inode.dirty) continue;
+      inode.dirty = false;
+      if (inode.removed) this.#remove(inode);
+      else for (const [key, value] of this.#entriesOf(inode)) this.#tree.put(key, value);
+    }
+    if (appendFrom < inodes.length) this.#tree.bulkLoad(this.#newEntries(inodes, appendFrom));
+  }
+
+  /** Where in `inodes` those begin whose keys all come after every key of the tree; the end of the list if it is not worth it. */
+  #appendableFrom(inodes: readonly Inode[]): number {
+    const count = inodes.length;
+    if (count < APPEND_INODES || inodes[count - APPEND_INODES].stored) return count;
+    const cursor = this.#tree.cursor();
+    const last = cursor.last() ? decodeKeyHead(cursor.key()).inode : VOLUME_INODE;
+    let from = count;
+    while (from > 0 && inodes[from - 1].number > last) from--;
+    return count - from < APPEND_INODES ? count : from;
+  }
+
+  *#newEntries(inodes: readonly Inode[], from: number): Generator<Entry> {
+    for (let i = from; i < inodes.length; i++) {
+      const inode = inodes[i];
+      if (!inode.dirty) continue;
+      inode.dirty = false;
+      if (inode.removed) this.#remove(inode);
+      else yield* this.#entriesOf(inode);
+    }
+  }
+
+  /** What is to be put for an inode, in key order; deletes on the way what is to be deleted. An entry is valid until the next one. */
+  *#entriesOf(inode: Inode): Generator<Entry> {
+    const entry = this.#entry;
+    if (inode.map !== null) inode.sizeBytes = inode.map.sizeBytes;
+    const length = encodeInode(inode, this.#values.bytes);
+    entry[0] = this.#keys.plain(inode.number, KIND.record);
+    entry[1] = this.#values.view(length);
+    yield entry;
+    if (!inode.stored) {
+      inode.stored = true;
+      if ((inode.flags & FLAG_LONG_TARGET) !== 0) {
+        assert(inode.linkTarget !== null, 'a new link has its target');
+        entry[0] = this.#keys.plain(inode.number, KIND.symlink);
+        entry[1] = utf8Encoder.encode(inode.linkTarget);
+        yield entry;
+      }
+    }
+    const content = inode.content;
+    if (content !== null) {
+      inode.content = null;
+      if (inode.sizeBytes !== 0) {
+        entry[0] = this.#keys.numbered(inode.number, KIND.inline, 0);
+        entry[1] = content.length === inode.sizeBytes ? content : content.subarray(0, inode.sizeBytes);
+        yield entry;
+        inode.inlineStored = true;
+      } else if (inode.inlineStored) {
+        this.#tree.delete(this.#keys.numbered(inode.number, KIND.inline, 0));
+        inode.inlineStored = false;
+      }
+    }
+    if (inode.names !== null && inode.names.changes.length !== 0) yield* this.#namesOf(inode);
+  }
+
+  *#namesOf(directory: Inode): Generator<Entry> {
+    const changes = directory.names?.sortedChanges() ?? [];
+    if (directory.sizeBytes === 0 && changes.length >= RANGE_KEYS) {
+      this.#deleteNames(directory);
+    } else {
+      const entry = this.#entry;
+      for (let i = 0; i < changes.length; i++) {
+        const change = changes[i];
+        if (change.inode === change.storedInode && change.type === change.storedType) continue;
+        const key = this.#keys.named(directory.number, KIND.name, change.name);
+        if (change.inode === 0) {
+          this.#tree.delete(key);
+        } else {
+          const value = this.#values.view(ENTRY_VALUE_BYTES);
+          encodeEntry(change.inode, change.type, value);
+          entry[0] = key;
+          entry[1] = value;
+          yield entry;
+        }
+      }
+    }
+    this.#cache.namesStored(directory);
+  }
+
+  /** All names that the tree has of a directory that has none any more. */
+  #deleteNames(directory: Inode): void {
+    if (!directory.stored) return;
+    const from = this.#keys.plain(directory.number, KIND.name).slice();
+    this.#tree.deleteRange(from, this.#keys.plain(directory.number, KIND.name + 1));
+  }
+
+  /** Removes `inodes[from]` and those after it that are gone as well and have the numbers that follow. Returns where the next one is. */
+  #removeRun(inodes: readonly Inode[], from: number): number {
+    let end = from + 1;
+    while (
+      end < inodes.length &&
+      inodes[end].number === inodes[end - 1].number + 1 &&
+      inodes[end].dirty &&
+      inodes[end].removed &&
+      inodes[end].stored
+    ) {
+      end++;
+    }
+    const isRange = end - from >= RANGE_KEYS;
+    if (isRange) {
+      const first = this.#keys.plain(inodes[from].number, 0).slice();
+      this.#tree.deleteRange(first, this.#keys.plain(inodes[end - 1].number + 1, 0));
+    }
+    for (let i = from; i < end; i++) {
+      const inode = inodes[i];
+      inode.dirty = false;
+      if (isRange) this.#forget(inode);
+      else this.#remove(inode);
+    }
+    return end;
+  }
+
+  /** Deletes the keys of an inode without extents and attributes; those are reclaimed before it is removed. */
+  #remove(inode: Inode): void {
+    if (inode.stored) {
+      this.#tree.delete(this.#keys.plain(inode.number, KIND.record));
+      if ((inode.flags & FLAG_LONG_TARGET) !== 0) this.#tree.delete(this.#keys.plain(inode.number, KIND.symlink));
+    }
+    if (inode.inlineStored) this.#tree.delete(this.#keys.numbered(inode.number, KIND.inline, 0));
+    if (inode.names !== null && inode.names.changes.length !== 0) this.#deleteNames(inode);
+    this.#forget(inode);
+  }
+
+  #forget(inode: Inode): void {
+    inode.stored = false;
+    inode.inlineStored = false;
+    inode.content = null;
+    this.#cache.remove(inode);
+  }
+}
