@@ -91,8 +91,8 @@ export class ExtentMap {
   /** The room for giving a region of `blockCount` blocks other blocks in the worst case, the blocks themselves not counted. */
   regionRoom(blockCount: number): Room {
     const put = this.#tree.putRoom(FILE_KEY_BYTES, maxValueBytes(this.blockSize));
-    const newLeaves = Math.ceil((blockCount * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
-    const newNodes = Math.ceil((newLeaves * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
+    const newLeaves = this.#growth(blockCount);
+    const newNodes = this.#growth(newLeaves);
     // All entries of the change are neighbours: what grows is counted, and its two ends may be in leaves that have to be copied and split.
     return { blocks: newLeaves + 2 * put.blocks, nodes: newNodes + 2 * put.nodes };
   }
@@ -215,12 +215,23 @@ export class ExtentMap {
     return at;
   }
 
-  /** First half: makes sure that the blocks of `[fromIndex, toIndex)` can be freed without reading anything then. */
-  prepareFrees(fileId: number, fromIndex: number, toIndex: number): void {
-    for (const extent of this.entriesAround(fileId, fromIndex, toIndex)) {
+  /**
+   * First half of giving `[fromIndex, toIndex)` other blocks now: touches the leaves at its ends, makes ready what will be freed, and returns
+   * the room that is needed for the rest, the new blocks not counted. May commit, so the caller compares the open delta.
+   */
+  reserveRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom): Room {
+    const entries = this.entriesAround(fileId, fromIndex, toIndex);
+    for (const extent of entries) {
       const part = cutExtent(extent, fromIndex, toIndex);
       if (part !== null) this.#log.prepareFree(part.start, part.checksums.length);
     }
+    const touched = [fromIndex, toIndex];
+    if (entries.length > 0) touched.push(entries[0]!.blockIndex, entries[entries.length - 1]!.blockIndex);
+    for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), false);
+    // In between, leaves go as a whole or are copied, one for each entry at worst.
+    const newLeaves = this.#growth(toIndex - fromIndex);
+    const nodes = Math.ceil(entries.length / ENTRIES_A_NODE) + this.#growth(newLeaves) + 2;
+    return { blocks: newLeaves + entries.length + RECLAIM_BLOCKS, nodes };
   }
 
   /**
@@ -287,6 +298,11 @@ export class ExtentMap {
   /** Second half: deletes one entry and leaves its blocks alone. */
   deleteEntry(fileId: number, blockIndex: number): void {
     this.#tree.delete(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex));
+  }
+
+  /** Nodes that are filled at most by so many new entries in a row, each for one block. */
+  #growth(entryCount: number): number {
+    return Math.ceil((entryCount * SMALLEST_ENTRY_COST_BYTES) / (this.blockSize * FILL_AFTER_SPLIT));
   }
 
   #limits(): ExtentLimits {

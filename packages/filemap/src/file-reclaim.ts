@@ -11,6 +11,7 @@ import { extentEnd, replaceRegion } from './extent-list.ts';
 import type { ReclaimableExtents } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
 import { BLOCK_INDEX_LIMIT, KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
+import { untilDone } from './staging-room.ts';
 
 /** Entries that one step gives up at most; fewer on a volume that has no room for changing so much of the tree at once. */
 const STEP_EXTENTS: readonly number[] = [1024, 128, 16, 2];
@@ -116,17 +117,17 @@ const WHOLE_FILE: ReclaimRange = { fromIndex: 0, toIndex: BLOCK_INDEX_LIMIT };
 /** Gives up what one step may. When that was the last of the range, the mark goes, and `complete` is called in the same transaction. */
 function reclaimStep(state: FileState, range: ReclaimRange, complete: () => void): void {
   const { log, tree, key } = state.context;
-  for (;;) {
+  untilDone(log, true, () => {
     const delta = log.openDelta;
-    if (!reserveMark(state)) continue;
+    if (!reserveMark(state)) return false;
     const found = reserveReclaim(state, range);
-    if (found === null || log.openDelta !== delta) continue;
+    if (found === null || log.openDelta !== delta) return false;
     log.transact(() => {
       giveUp(state, range, found);
       if (found.more) return;
       tree.delete(setFileKey(key, state.fileId, KIND_RECLAIM, 0));
       complete();
     }, true);
-    return;
-  }
+    return true;
+  });
 }

@@ -18,53 +18,55 @@ import { checkRange, type FileState } from './file-state.ts';
 import { leaveInline, reserveInline, resizeInline, zeroInline } from './inline-content.ts';
 import { BLOCK_INDEX_LIMIT } from './key-format.ts';
 import { type BlockPart, changePage, pinParts, reservePages, unpinAll } from './page-change.ts';
+import { untilDone } from './staging-room.ts';
 
 /** Sets the length of the file. Bytes beyond it are gone; bytes that it gains are zero and take no space. */
 export function truncateFile(state: FileState, sizeBytes: number): void {
   checkRange(sizeBytes, 0);
+  const isReclaiming = sizeBytes <= state.sizeBytes;
+  untilDone(state.context.log, isReclaiming, () => tryTruncate(state, sizeBytes));
+  finishReclaimIfPossible(state);
+}
+
+function tryTruncate(state: FileState, sizeBytes: number): boolean {
   const { log, blockSize, inlineLimitBytes } = state.context;
-  for (;;) {
-    state.resolve();
-    finishReclaim(state);
-    if (sizeBytes === state.sizeBytes) {
-      if (log.ensure(0, 0, true)) return;
-    } else if (state.shape === 'inline') {
-      const done = sizeBytes <= inlineLimitBytes ? resizeInline(state, sizeBytes) : outgrowInline(state, sizeBytes);
-      if (done) return;
-    } else if (sizeBytes > state.sizeBytes) {
-      if (!log.ensure(0, 0, false)) continue;
-      state.sizeBytes = sizeBytes;
-      state.markChanged(0);
-      return;
-    } else {
-      const keptBlocks = Math.ceil(sizeBytes / blockSize);
-      const usedBytes = sizeBytes % blockSize;
-      const part = { blockIndex: keptBlocks - 1, from: usedBytes, to: blockSize };
-      const range = { fromIndex: keptBlocks, toIndex: BLOCK_INDEX_LIMIT };
-      if (unmapRange(state, range, usedBytes === 0 ? [] : [part], sizeBytes)) return;
-    }
+  state.resolve();
+  finishReclaim(state);
+  if (sizeBytes === state.sizeBytes) return log.ensure(0, 0, true);
+  if (state.shape === 'inline') {
+    return sizeBytes <= inlineLimitBytes ? resizeInline(state, sizeBytes) : outgrowInline(state, sizeBytes);
   }
+  if (sizeBytes > state.sizeBytes) {
+    if (!log.ensure(0, 0, false)) return false;
+    state.sizeBytes = sizeBytes;
+    state.markChanged(0);
+    return true;
+  }
+  const keptBlocks = Math.ceil(sizeBytes / blockSize);
+  const usedBytes = sizeBytes % blockSize;
+  const part = { blockIndex: keptBlocks - 1, from: usedBytes, to: blockSize };
+  const range = { fromIndex: keptBlocks, toIndex: BLOCK_INDEX_LIMIT };
+  return unmapRange(state, range, usedBytes === 0 ? [] : [part], sizeBytes);
 }
 
 /** Makes a range read as zeros and gives up the whole blocks in it. The length of the file stays. */
 export function punchFile(state: FileState, position: number, lengthBytes: number): void {
   checkRange(position, lengthBytes);
+  untilDone(state.context.log, true, () => tryPunch(state, position, lengthBytes));
+  finishReclaimIfPossible(state);
+}
+
+function tryPunch(state: FileState, position: number, lengthBytes: number): boolean {
   const { log, blockSize } = state.context;
-  for (;;) {
-    state.resolve();
-    finishReclaim(state);
-    const end = Math.min(position + lengthBytes, state.sizeBytes);
-    if (position >= end) {
-      if (log.ensure(0, 0, true)) return;
-    } else if (state.shape === 'inline') {
-      if (zeroInline(state, position, end)) return;
-    } else {
-      // Beyond the end of the file the last block is zero already, so up to the end means up to the end of the block.
-      const wholeEnd = end === state.sizeBytes ? state.blockCount * blockSize : end;
-      const range = { fromIndex: Math.ceil(position / blockSize), toIndex: Math.floor(wholeEnd / blockSize) };
-      if (unmapRange(state, range, partsOutside(position, wholeEnd, blockSize), state.sizeBytes)) return;
-    }
-  }
+  state.resolve();
+  finishReclaim(state);
+  const end = Math.min(position + lengthBytes, state.sizeBytes);
+  if (position >= end) return log.ensure(0, 0, true);
+  if (state.shape === 'inline') return zeroInline(state, position, end);
+  // Beyond the end of the file the last block is zero already, so up to the end means up to the end of the block.
+  const wholeEnd = end === state.sizeBytes ? state.blockCount * blockSize : end;
+  const range = { fromIndex: Math.ceil(position / blockSize), toIndex: Math.floor(wholeEnd / blockSize) };
+  return unmapRange(state, range, partsOutside(position, wholeEnd, blockSize), state.sizeBytes);
 }
 
 /** The parts of `[position, end)` that are less than a block. */
@@ -124,7 +126,6 @@ function unmapRange(state: FileState, range: ReclaimRange, parts: readonly Block
   } finally {
     unpinAll(state, pinned);
   }
-  finishReclaimIfPossible(state);
   return true;
 }
 

@@ -14,6 +14,7 @@ import { checkBytes, checkRange, type FileState } from './file-state.ts';
 import { leaveInline, reserveInline, writeInline } from './inline-content.ts';
 import { allocate, install } from './map-region.ts';
 import { type BlockPart, changePage, type PageRange, pinParts, reservePages, unpinAll } from './page-change.ts';
+import { untilDone } from './staging-room.ts';
 
 /** A longer write is a sequence of writes of this length, cut at multiples of it: what one operation reserves at most. */
 const PIECE_BYTES = 1024 * 1024;
@@ -79,13 +80,12 @@ export function writePiece(
 ): void {
   const end = position + source.length;
   const plan = planWrite(position, end, state.context.blockSize);
-  for (;;) {
+  untilDone(state.context.log, false, () => {
     state.resolve();
     finishReclaim(state);
     const staysInline = state.shape === 'inline' && Math.max(end, state.sizeBytes) <= state.context.inlineLimitBytes;
-    if (staysInline ? writeInline(state, position, source) : tryPiece(state, { position, source, plan, written }))
-      return;
-  }
+    return staysInline ? writeInline(state, position, source) : tryPiece(state, { position, source, plan, written });
+  });
 }
 
 interface MappedWrite {
@@ -109,14 +109,14 @@ function tryPiece(state: FileState, write: MappedWrite): boolean {
   const reservation = reservePages(state, ranges, false);
   addedBytes += reservation.addedBytes;
   const directCount = plan.directTo - plan.directFrom;
-  const change = directCount === 0 ? NO_ROOM : extents.regionRoom(directCount);
+  const change =
+    directCount === 0 ? NO_ROOM : extents.reserveRegion(state.fileId, plan.directFrom, plan.directTo, room);
   const newBlocks = reservation.pageCount + (write.written === null ? directCount : 0);
   if (!log.ensure(newBlocks + room.blocksFor(addedBytes) + change.blocks, change.nodes, false)) return false;
   if (log.openDelta !== delta) return false;
   const { pinned } = pinParts(state, partsToKeep(state, position, end));
   try {
     if (directCount > 0) {
-      extents.prepareFrees(state.fileId, plan.directFrom, plan.directTo);
       log.transact(() => replaceDirectly(state, write, leavesInline));
     }
     if (state.shape === 'inline') leaveInline(state, keepsInline);

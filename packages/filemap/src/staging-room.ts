@@ -7,6 +7,7 @@
  * closed, because staging uses it up.
  */
 import type { AllocLog } from '@outwrite/alloc-log';
+import { assert } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 
 /** A leaf that is full may be split (a block), and so may the node above it (which counts twice). */
@@ -71,4 +72,22 @@ export class StagingRoom {
     const levels = BLOCKS_OF_LEVEL * (this.#tree.height + 1);
     return Math.ceil(levels + this.#touchedLeaves * BLOCKS_OF_TOUCHED_LEAF + newLeaves * BLOCKS_OF_NEW_LEAF);
   }
+}
+
+/** Times that an operation begins again after the log has made room for it. */
+const ATTEMPTS = 3;
+
+/**
+ * Runs both halves of an operation until it is done. `attempt` returns false when the log made room and everything has to be looked up again.
+ *
+ * On a volume that is nearly full, touching leaves may itself use up the room that was just made, again and again. So the last attempt runs in
+ * a transaction, where the log makes no room: it lets the operation through or throws a `NoSpaceError`.
+ */
+export function untilDone(log: AllocLog, isReclaiming: boolean, attempt: () => boolean): void {
+  for (let i = 0; i < ATTEMPTS; i++) {
+    if (attempt()) return;
+  }
+  log.transact(() => {
+    assert(attempt(), 'an operation in a transaction is let through or refused');
+  }, isReclaiming);
 }

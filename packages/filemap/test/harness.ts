@@ -106,9 +106,16 @@ export class Harness {
   }
 
   #modelResize(sizeBytes: number): void {
-    const resized = new Uint8Array(sizeBytes);
-    resized.set(this.model.subarray(0, sizeBytes));
-    this.model = resized;
+    const { model } = this;
+    if (sizeBytes <= model.length || sizeBytes <= model.buffer.byteLength) {
+      // Room that is kept for growth holds nothing but zeros.
+      model.fill(0, Math.min(sizeBytes, model.length));
+      this.model = new Uint8Array(model.buffer, 0, sizeBytes);
+      return;
+    }
+    const larger = new Uint8Array(Math.max(sizeBytes, Math.min(2 * model.length, 1 << 24)));
+    larger.set(model);
+    this.model = larger.subarray(0, sizeBytes);
   }
 
   punchHole(position: number, lengthBytes: number): void {
