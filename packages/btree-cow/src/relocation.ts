@@ -5,7 +5,7 @@
  * values in them may point to blocks born in it too: overflow extents, which are ours, and whatever the layers above have in theirs. Births
  * stay; checksums change up the path, whose index nodes are redirected.
  */
-import type { Relocator } from '@outwrite/alloc-log';
+import { isProvisional, type Relocator } from '@outwrite/alloc-log';
 import { assert } from '@outwrite/blockdev';
 import { NO_FRAME, type Slab } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, copySeparator, setChildBlock, setChildChecksum } from './index-page.ts';
@@ -55,7 +55,11 @@ export function relocateTree(state: TreeState, relocator: Relocator, relocateVal
 
 const NOTHING = new Uint8Array(0);
 
-/** The separators of all leaves born in `delta` below an index node that begins at `separator`. Such nodes have just been replayed into. */
+/**
+ * The separators of all leaves born in `delta` below an index node that begins at `separator`. Replay has redirected every index node above
+ * such a leaf, so one with a block has none below it, even if its birth is that of the delta: the opening before this one wrote it when
+ * that delta was the open one.
+ */
 function collectBorn(
   core: StoreCore,
   number: number,
@@ -64,6 +68,7 @@ function collectBorn(
   delta: number,
   target: Uint8Array[],
 ): void {
+  if (!isProvisional(number)) return;
   const { cache, blockSize } = core;
   const frame = cache.find(number);
   assert(frame !== NO_FRAME, 'index nodes above what was replayed are in memory');
