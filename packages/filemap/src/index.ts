@@ -30,3 +30,4 @@ export {
   KIND_RECLAIM,
 } from './key-format.ts';
 export type { MapMode } from './map-region.ts';
+export { relocateFileEntry } from './relocation.ts';

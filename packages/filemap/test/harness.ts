@@ -6,7 +6,7 @@
 import { type BlockDevice, MemoryDevice } from '@outwrite/blockdev';
 import { type Tree, TreeStore } from '@outwrite/btree-cow';
 import { expect } from 'vitest';
-import { type FileMap, FileMaps, type FileMapsOptions } from '../src/index.ts';
+import { type FileMap, FileMaps, type FileMapsOptions, relocateFileEntry } from '../src/index.ts';
 
 export interface HarnessOptions {
   blockSize?: number;
@@ -158,7 +158,7 @@ export class Harness {
 
   #openImage(image: Uint8Array): void {
     this.device = MemoryDevice.fromImage(image, { maxSizeBytes: this.options.maxBytes ?? 1 << 28 });
-    this.store = TreeStore.open(this.device, this.#tuning());
+    this.store = TreeStore.open(this.device, { ...this.#tuning(), relocateValue: relocateFileEntry });
     this.tree = this.store.tree(this.store.treeIds()[0]!);
     this.maps = this.#openMaps();
     this.store.log.registerStager(this);
