@@ -6,9 +6,9 @@
  */
 import { assert, commonPrefixLength } from '@outwrite/blockdev';
 import { Slab } from '@outwrite/buffer-cache';
-import { copySeparator, IndexEntry, separatorLength, takeSeparatorCell } from './index-page.ts';
+import { copySeparator, IndexEntry, separatorLength, sharedSeparatorPrefix, takeSeparatorCell } from './index-page.ts';
 import { cellEnd, HEADER_BYTES, headOf, INDEX_ENTRY_BYTES, indexCellBytes, maxKeyBytes } from './node-format.ts';
-import { entryCount, headsOf, levelOf, writeHeader } from './node-header.ts';
+import { entryCount, gapBytes, headsOf, levelOf, writeHeader } from './node-header.ts';
 
 const TWO_TO_32 = 0x100000000;
 
@@ -31,6 +31,8 @@ export class IndexBuilder {
   #replaces = false;
   #leftCount = 0;
   #count = 0;
+  /** A prefix that all separators share and with which the sequence fits if it is said to fit: what is left of that of the node. */
+  #safePrefixLength = 0;
 
   constructor(blockSize: number) {
     this.blockSize = blockSize;
@@ -51,6 +53,7 @@ export class IndexBuilder {
     this.#replaces = replaces;
     this.#count = entryCount(slab, base) + (replaces ? 0 : 1);
     this.#leftCount = this.#count;
+    this.#safePrefixLength = sharedSeparatorPrefix(slab, base, this.blockSize, entry.separator, entry.separatorLength);
   }
 
   /** Takes the entries of two neighbours as the sequence; `middle` is the first entry of the right one, with the separator of that node. */
@@ -66,12 +69,14 @@ export class IndexBuilder {
 
   /** Bytes that a node with the whole sequence would use. */
   usedBytes(): number {
-    return this.#usedBytes(0, this.#count);
+    return this.#usedBytes(0, this.#count, this.#prefixLength(0, this.#count));
   }
 
   /** Writes entries `[start, end)` of the sequence, which fit, to a node. */
   build(target: Slab, targetBase: number, start: number, end: number): void {
-    const prefixLength = this.#prefixLength(start, end);
+    let prefixLength = this.#prefixLength(start, end);
+    // The longest prefix nearly always saves most, but a few bytes of it can cost more than they save.
+    if (this.#usedBytes(start, end, prefixLength) > this.blockSize) prefixLength = this.#safePrefixLength;
     const count = end - start;
     writeHeader(target, targetBase, this.blockSize, this.#level, count, prefixLength);
     const prefix = targetBase + this.blockSize - prefixLength;
@@ -88,6 +93,7 @@ export class IndexBuilder {
       u32[record + 2] = entry.birth;
       u32[record + 3] = (Math.floor(entry.birth / TWO_TO_32) | (offset << 16)) >>> 0;
     }
+    assert(gapBytes(target, targetBase) >= 0, 'what is built fits');
   }
 
   /**
@@ -128,11 +134,14 @@ export class IndexBuilder {
   }
 
   #bothFit(split: number): boolean {
-    return this.#usedBytes(0, split) <= this.blockSize && this.#usedBytes(split, this.#count) <= this.blockSize;
+    return this.#fits(0, split) && this.#fits(split, this.#count);
   }
 
-  #usedBytes(start: number, end: number): number {
-    const prefixLength = this.#prefixLength(start, end);
+  #fits(start: number, end: number): boolean {
+    return this.#usedBytes(start, end, this.#prefixLength(start, end)) <= this.blockSize;
+  }
+
+  #usedBytes(start: number, end: number, prefixLength: number): number {
     let usedBytes = HEADER_BYTES + (end - start) * INDEX_ENTRY_BYTES;
     for (let i = start + 1; i < end; i++) usedBytes += indexCellBytes(this.#separatorLength(i) - prefixLength);
     return usedBytes + this.blockSize - cellEnd(this.blockSize, prefixLength);

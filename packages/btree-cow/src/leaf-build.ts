@@ -16,6 +16,7 @@ import {
   leafValueIsOverflow,
   leafValueLength,
   leafValueStart,
+  sharedPrefixLength,
   writeLeafCell,
 } from './leaf-page.ts';
 import {
@@ -30,7 +31,7 @@ import {
   maxKeyBytes,
   OVERFLOW_VALUE_FLAG,
 } from './node-format.ts';
-import { entryCount, headsOf, prefixLengthOf, setFlags, takeCell, writeHeader } from './node-header.ts';
+import { entryCount, gapBytes, headsOf, prefixLengthOf, setFlags, takeCell, writeHeader } from './node-header.ts';
 
 const HEADER_HALVES: number = HEADER_BYTES >>> 1;
 
@@ -59,6 +60,8 @@ export class LeafBuilder {
   #rightSkipStart = 0;
   #rightSkipCount = 0;
   #count = 0;
+  /** A prefix that all keys share and with which the sequence fits if it is said to fit: that of the page it comes from. */
+  #safePrefixLength = 0;
 
   constructor(blockSize: number) {
     this.blockSize = blockSize;
@@ -78,6 +81,9 @@ export class LeafBuilder {
     this.#count = entryCount(slab, base) + (replaces ? 0 : 1);
     this.#leftCount = this.#count;
     this.#leftSkipCount = 0;
+    this.#safePrefixLength = replaces
+      ? prefixLengthOf(slab, base)
+      : sharedPrefixLength(slab, base, this.blockSize, entry);
   }
 
   /** Takes the entries of two neighbours, each without a range of positions, as the sequence. */
@@ -99,6 +105,9 @@ export class LeafBuilder {
     this.#rightSkipCount = rightSkip.end - rightSkip.start;
     this.#leftCount = entryCount(left, leftBase) - this.#leftSkipCount;
     this.#count = this.#leftCount + entryCount(right, rightBase) - this.#rightSkipCount;
+    // Of two leaves with entries a merge leaves room for any prefix; one alone may be full.
+    if (this.#leftCount === 0) this.#safePrefixLength = prefixLengthOf(right, rightBase);
+    else this.#safePrefixLength = this.#leftCount === this.#count ? prefixLengthOf(left, leftBase) : 0;
   }
 
   /** Number of entries in the sequence. */
@@ -108,12 +117,14 @@ export class LeafBuilder {
 
   /** Bytes that a leaf with the whole sequence would use. */
   usedBytes(): number {
-    return this.#usedBytes(0, this.#count);
+    return this.#usedBytes(0, this.#count, this.#prefixLength(0, this.#count));
   }
 
   /** Writes entries `[start, end)` of the sequence, which fit, to a page. */
   build(target: Slab, targetBase: number, start: number, end: number): void {
-    const prefixLength = this.#prefixLength(start, end);
+    let prefixLength = this.#prefixLength(start, end);
+    // The longest prefix nearly always saves most, but a few bytes of it can cost more than they save.
+    if (this.#usedBytes(start, end, prefixLength) > this.blockSize) prefixLength = this.#safePrefixLength;
     beginLeaf(target, targetBase, this.blockSize, end - start, this.#keyA, prefixLength);
     let flags = 0;
     for (let i = start; i < end; i++) {
@@ -128,6 +139,7 @@ export class LeafBuilder {
         appendCopy(target, targetBase, this.blockSize, i - start, slab, source, prefixLength, this.#keyB);
       }
     }
+    assert(gapBytes(target, targetBase) >= 0, 'what is built fits');
     if (flags !== 0) setFlags(target, targetBase, flags);
   }
 
@@ -169,11 +181,14 @@ export class LeafBuilder {
   }
 
   #bothFit(split: number): boolean {
-    return this.#usedBytes(0, split) <= this.blockSize && this.#usedBytes(split, this.#count) <= this.blockSize;
+    return this.#fits(0, split) && this.#fits(split, this.#count);
   }
 
-  #usedBytes(start: number, end: number): number {
-    const prefixLength = this.#prefixLength(start, end);
+  #fits(start: number, end: number): boolean {
+    return this.#usedBytes(start, end, this.#prefixLength(start, end)) <= this.blockSize;
+  }
+
+  #usedBytes(start: number, end: number, prefixLength: number): number {
     let usedBytes = HEADER_BYTES;
     for (let i = start; i < end; i++) usedBytes += this.#entryBytes(i, prefixLength);
     return usedBytes + this.blockSize - cellEnd(this.blockSize, prefixLength);

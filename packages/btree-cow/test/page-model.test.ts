@@ -2,6 +2,7 @@
 import { compareBytes } from '@outwrite/blockdev';
 import { Slab } from '@outwrite/buffer-cache';
 import fc from 'fast-check';
+import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { IndexBuilder } from '../src/index-build.ts';
 import {
@@ -34,6 +35,10 @@ import { entryCount, writeHeader, zeroUnused } from '../src/node-header.ts';
 import { childPosition, findInLeaf, searchLeaf } from '../src/page-search.ts';
 
 const BASE = 16;
+
+function text(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
+}
 
 function compare(a: Uint8Array, b: Uint8Array): number {
   return compareBytes(a, 0, a.length, b, 0, b.length);
@@ -162,6 +167,119 @@ describe.each([512, 4096, 16384])('a leaf of %i bytes', (blockSize) => {
       }),
       { numRuns: blockSize === 512 ? 150 : 60 },
     );
+  });
+});
+
+describe('a page that is full to the last bytes', () => {
+  it('is compacted even where a longer prefix would cost more than it saves', () => {
+    const random = new Random(testSeed('full pages'));
+    const blockSize = 512;
+    let compactedCount = 0;
+    for (let round = 0; round < 400; round++) {
+      const slab = newSlab(blockSize);
+      writeHeader(slab, BASE, blockSize, 0, 0, 0);
+      const entry = new LeafEntry(blockSize);
+      const builder = new LeafBuilder(blockSize);
+      let model: Pair[] = [];
+      const beginning = 'abcdef'.slice(0, random.below(6));
+      for (let step = 0; step < 60; step++) {
+        // One key without the common beginning comes and goes: the prefix of the page is shorter than that of its keys.
+        const isStray = step % 20 === 3;
+        const key = isStray ? text('z') : text(beginning + String.fromCharCode(97 + random.below(26)));
+        entry.loadKey(key);
+        const found = searchLeaf(slab, BASE, blockSize, entry.key, entry.keyLength);
+        const position = found < 0 ? -1 - found : found;
+        if (found >= 0 && (isStray || random.below(4) === 0)) {
+          removeFromLeaf(slab, BASE, position);
+          model = model.filter((_, i) => i !== position);
+          continue;
+        }
+        const value = new Uint8Array(random.below(40)).fill(step);
+        entry.loadValue(value);
+        const fit = leafFit(slab, BASE, blockSize, position, found >= 0, entry);
+        if (fit === TOO_FULL) continue;
+        if (fit !== FITS) {
+          compactedCount++;
+          builder.load(slab, BASE, position, found >= 0, entry);
+          builder.build(slab, BASE, 0, builder.count);
+        } else if (found >= 0) replaceInLeaf(slab, BASE, position, entry);
+        else insertIntoLeaf(slab, BASE, position, entry);
+        model = model.slice();
+        model.splice(position, found >= 0 ? 1 : 0, { key, value });
+        zeroUnused(slab, BASE, blockSize);
+        checkNode(slab, BASE, blockSize, { block: 7, level: 0, birth: 1, isRoot: false, blockCount: 100 });
+      }
+      checkLeaf(slab, blockSize, model);
+    }
+    expect(compactedCount).toBeGreaterThan(1000);
+  });
+
+  it('is taken in as a whole by an empty left neighbour', () => {
+    const random = new Random(testSeed('full neighbours'));
+    const blockSize = 512;
+    for (let round = 0; round < 300; round++) {
+      const right = newSlab(blockSize);
+      writeHeader(right, BASE, blockSize, 0, 0, 0);
+      const entry = new LeafEntry(blockSize);
+      const model: Pair[] = [];
+      const beginning = 'abcdef'.slice(0, random.below(5));
+      for (let i = 0; i < 26; i++) {
+        const key = text(beginning + String.fromCharCode(97 + i));
+        const value = new Uint8Array(random.below(24)).fill(i);
+        entry.loadKey(key);
+        entry.loadValue(value);
+        if (leafFit(right, BASE, blockSize, model.length, false, entry) !== FITS) continue;
+        insertIntoLeaf(right, BASE, model.length, entry);
+        model.push({ key, value });
+      }
+      const left = newSlab(blockSize);
+      writeHeader(left, BASE, blockSize, 0, 0, 0);
+      const none = { start: 0, end: 0 };
+      const builder = new LeafBuilder(blockSize);
+      builder.loadPair(left, BASE, none, right, BASE, none);
+      builder.build(left, BASE, 0, builder.count);
+      checkLeaf(left, blockSize, model);
+    }
+  });
+
+  it('is compacted as an index node, too', () => {
+    const random = new Random(testSeed('full index nodes'));
+    const blockSize = 512;
+    let compactedCount = 0;
+    for (let round = 0; round < 400; round++) {
+      const slab = newSlab(blockSize);
+      writeHeader(slab, BASE, blockSize, 1, 0, 0);
+      const entry = new IndexEntry(blockSize);
+      const builder = new IndexBuilder(blockSize);
+      entry.separatorLength = 0;
+      insertIntoIndex(slab, BASE, 0, entry);
+      const beginning = 'abcdef'.slice(0, random.below(6));
+      for (let step = 0; step < 80; step++) {
+        const tail = 'x'.repeat(random.below(3) * random.below(5));
+        const separator = step % 20 === 3 ? text('z') : text(beginning + String.fromCharCode(97 + random.below(26)) + tail);
+        entry.setSeparator(separator, separator.length);
+        entry.setPointer(step, step, step);
+        const position = childPosition(slab, BASE, blockSize, separator, separator.length);
+        const isThere =
+          position > 0 &&
+          compare(readIndex(slab, blockSize)[position]!.separator, separator) === 0;
+        if (position > 0 && (separator[0] === 0x7a || random.below(5) === 0)) {
+          removeFromIndex(slab, BASE, position);
+        } else if (!isThere) {
+          const fit = indexFit(slab, BASE, blockSize, position + 1, false, entry.separator, entry.separatorLength);
+          if (fit === TOO_FULL) continue;
+          if (fit === FITS) insertIntoIndex(slab, BASE, position + 1, entry);
+          else {
+            compactedCount++;
+            builder.load(slab, BASE, position + 1, false, entry);
+            builder.build(slab, BASE, 0, builder.count);
+          }
+        }
+        zeroUnused(slab, BASE, blockSize);
+        checkNode(slab, BASE, blockSize, { block: 7, level: 1, birth: 100, isRoot: true, blockCount: 100 });
+      }
+    }
+    expect(compactedCount).toBeGreaterThan(500);
   });
 });
 
