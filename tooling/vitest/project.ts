@@ -22,8 +22,8 @@ export function packageProject(name: string): UserWorkspaceConfig {
       pool: 'forks',
       include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
       setupFiles: [fileURLToPath(new URL('./verification.ts', import.meta.url))],
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
     },
   });
 }
