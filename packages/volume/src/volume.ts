@@ -14,6 +14,7 @@ import {
   UnsupportedError,
 } from '@outwrite/blockdev';
 import { type Tree, TreeStore } from '@outwrite/btree-cow';
+import { relocateFileEntry } from '@outwrite/filemap';
 import { AutoCommit } from './auto-commit.ts';
 import { type Codec, plainCodec } from './fs-encoding.ts';
 import { Head, type HeadOptions } from './head.ts';
@@ -311,6 +312,7 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   const store = TreeStore.open(device, {
     ...logTuning(options),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
+    relocateValue: relocateFileEntry,
   });
   const ids = store.treeIds();
   if (ids.length === 0) throw new NotAVolumeError('the device holds an Outwrite store without trees, not a volume');
