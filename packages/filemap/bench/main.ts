@@ -9,7 +9,8 @@ const MIB = 1024 * 1024;
 const effort = { sizeBytes: 256 * MIB, operationCount: 20_000 };
 
 function print(where: string, figures: FileFigure[]): void {
-  for (const { verb, unit, value } of figures) console.log(`${where}  ${verb.padEnd(26)} ${value.toFixed(0).padStart(9)} ${unit}`);
+  for (const { verb, unit, value } of figures)
+    console.log(`${where}  ${verb.padEnd(26)} ${value.toFixed(0).padStart(9)} ${unit}`);
 }
 
 print('memory', benchFile(effort));
