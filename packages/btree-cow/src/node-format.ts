@@ -73,17 +73,20 @@ export function maxKeyBytes(blockSize: number): number {
   return blockSize >>> 2;
 }
 
-/** Longest value that can be stored in a leaf; if its key is long, less (see `MAX_LEAF_CELL`). */
+/** Longest value that can be stored in a leaf; if its key is long, less (see `maxLeafCellBytes`). */
 export function maxInlineBytes(blockSize: number): number {
   return blockSize >>> 2;
 }
 
+/** Bytes by which a prefix can make a page larger: a few bytes of it save nothing where padding hides what is saved. */
+const PREFIX_COST_BYTES = 16;
+
 /**
- * Largest leaf cell. Any two cells fit in a node with whatever prefix their keys give it (a prefix of up to four bytes can cost as much
- * as it saves, and its end is padded), so a full node that takes one more entry can always be split in two.
+ * Largest leaf cell. Any two cells fit in a node with whatever prefix their keys give it, so a full node that takes one more entry can
+ * always be split in two.
  */
 export function maxLeafCellBytes(blockSize: number): number {
-  return (((blockSize - HEADER_BYTES) >>> 1) - 8 - LEAF_ENTRY_BYTES) & ~3;
+  return (((blockSize - HEADER_BYTES) >>> 1) - PREFIX_COST_BYTES - LEAF_ENTRY_BYTES) & ~3;
 }
 
 /** Bytes of a leaf cell: header, value, tail, padding. */

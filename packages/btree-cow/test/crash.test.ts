@@ -4,7 +4,7 @@
  */
 
 import type { SimulatedDevice } from '@outwrite/blockdev/testing';
-import { everyCrashPoint, Random, testSeed } from '@outwrite/testkit';
+import { everyCrashPoint, Random, testSeed, unevenHold } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { type Tree, TreeStore } from '../src/index.ts';
 import { auditStore, text } from './store-audit.ts';
@@ -57,7 +57,71 @@ async function run(device: SimulatedDevice, states: string[], workloadSeed: numb
   device.note(states.length - 1);
 }
 
+/**
+ * The same with commits and checkpoints that nobody waits for, on a device whose requests take their time. A delta may close after any step,
+ * so the state after each of them is kept.
+ */
+async function runAtOnce(device: SimulatedDevice, states: string[], workloadSeed: number): Promise<void> {
+  const random = new Random(workloadSeed);
+  const store = TreeStore.format(device, { blockSize: 512, ...options });
+  const tree = store.createTree();
+  states.push(contentOf(store));
+  store.commitSync();
+  device.note(states.length - 1);
+  const waiting: Promise<unknown>[] = [];
+  for (let step = 0; step < 160; step++) {
+    const draw = random.below(100);
+    const key = text(`k${random.below(80)}`.padEnd(4 + random.below(2) * 30, '.'));
+    if (draw < 50) tree.put(key, new Uint8Array(random.chance(0.05) ? 700 : random.below(60)).fill(step));
+    else if (draw < 70) tree.delete(key);
+    else if (draw < 85) await Promise.resolve();
+    else {
+      const index = states.length - 1;
+      if (draw < 95) waiting.push(store.commit().then(() => device.note(index)));
+      else if (draw < 98) waiting.push(store.checkpoint().then(() => device.note(index)));
+      else {
+        store.commitSync();
+        device.note(index);
+      }
+    }
+    states.push(contentOf(store));
+    if (step % 20 === 0) store.checkInvariants();
+  }
+  await Promise.all(waiting);
+  auditStore(store);
+  await store.close();
+  device.note(states.length - 1);
+}
+
 describe('crashes', () => {
+  it.each([1, 2, 3])(
+    'with much in flight leave an acknowledged state or a later one (workload %i)',
+    async (workload) => {
+      let states: string[] = [];
+      const hold = unevenHold(new Random(seed + workload));
+      await everyCrashPoint(
+        async (device) => {
+          states = [];
+          await runAtOnce(device, states, seed + workload);
+        },
+        ({ device, notes }) => {
+          const acknowledged = Math.max(-1, ...(notes as number[]));
+          if (acknowledged < 0) return;
+          const store = TreeStore.open(device, options);
+          auditStore(store);
+          const content = contentOf(store);
+          expect(states.lastIndexOf(content), `state after a crash: ${content}`).toBeGreaterThanOrEqual(acknowledged);
+        },
+        {
+          seed: seed + workload,
+          pieceBytes: 512,
+          maxStates: 300,
+          device: { sizeBytes: 0, maxSizeBytes: 4 * 1024 * 1024, hold },
+        },
+      );
+    },
+  );
+
   it.each([1, 2, 3])('leave an acknowledged state or a later one (workload %i)', async (workload) => {
     let states: string[] = [];
     const report = await everyCrashPoint(

@@ -1,8 +1,8 @@
 /** Leaves and index nodes alone, against sorted arrays: every operation is followed by a comparison of all entries and by the node check. */
 import { compareBytes } from '@outwrite/blockdev';
 import { Slab } from '@outwrite/buffer-cache';
-import fc from 'fast-check';
 import { Random, testSeed } from '@outwrite/testkit';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IndexBuilder } from '../src/index-build.ts';
 import {
@@ -256,13 +256,12 @@ describe('a page that is full to the last bytes', () => {
       const beginning = 'abcdef'.slice(0, random.below(6));
       for (let step = 0; step < 80; step++) {
         const tail = 'x'.repeat(random.below(3) * random.below(5));
-        const separator = step % 20 === 3 ? text('z') : text(beginning + String.fromCharCode(97 + random.below(26)) + tail);
+        const separator =
+          step % 20 === 3 ? text('z') : text(beginning + String.fromCharCode(97 + random.below(26)) + tail);
         entry.setSeparator(separator, separator.length);
         entry.setPointer(step, step, step);
         const position = childPosition(slab, BASE, blockSize, separator, separator.length);
-        const isThere =
-          position > 0 &&
-          compare(readIndex(slab, blockSize)[position]!.separator, separator) === 0;
+        const isThere = position > 0 && compare(readIndex(slab, blockSize)[position]!.separator, separator) === 0;
         if (position > 0 && (separator[0] === 0x7a || random.below(5) === 0)) {
           removeFromIndex(slab, BASE, position);
         } else if (!isThere) {
