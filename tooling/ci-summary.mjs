@@ -4,11 +4,12 @@
  * A command that failed without a report, or with a report that counts no failure (a crash, an unhandled rejection),
  * counts as one failure: a non-zero exit code never disappears in the sum. A run of no tests is a failure, too.
  *
- * Arguments: the tests' JSON report, exit code of the tests, the summary of `check`, exit code of `check`.
+ * Arguments: the tests' JSON report, exit code of the tests, the summary of `check`, exit code of `check`,
+ * exit code of the demo.
  */
 import { existsSync, readFileSync } from 'node:fs';
 
-const [testReportPath, testStatus, checkSummaryPath, checkStatus] = process.argv.slice(2);
+const [testReportPath, testStatus, checkSummaryPath, checkStatus, demoStatus] = process.argv.slice(2);
 
 function readCounts(path, status, pick) {
   const counts = existsSync(path) ? pick(JSON.parse(readFileSync(path, 'utf8'))) : { passed: 0, failed: 0, skipped: 0 };
@@ -27,9 +28,12 @@ const tests = readCounts(testReportPath, testStatus, (report) => ({
 }));
 const check = readCounts(checkSummaryPath, checkStatus, (summary) => ({ ...summary, skipped: 0 }));
 
-const passed = tests.passed + check.passed;
-const failed = tests.failed + check.failed;
+const demo = Number(demoStatus) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+
+const passed = tests.passed + check.passed + demo.passed;
+const failed = tests.failed + check.failed + demo.failed;
 console.log(`tests: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`);
 console.log(`check: ${check.passed} passed, ${check.failed} failed`);
+console.log(`demo: ${demo.passed} passed, ${demo.failed} failed`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
