@@ -84,6 +84,8 @@ class Demo {
   readonly #table = new DemoTable();
   readonly #startNs = BigInt(Date.now()) * 1_000_000n;
   #totals!: TreeTotals;
+  /** What the journals of all killed imports promise. */
+  #acknowledgedSteps = 0;
   #failureCount = 0;
 
   constructor(request: DemoRequest, folder: string) {
@@ -269,7 +271,8 @@ class Demo {
   }
 
   #comparePrefix(volume: CliVolume, lines: readonly JournalLine[]): number {
-    const acknowledged = acknowledgedStepCount(lines);
+    this.#acknowledgedSteps = Math.max(this.#acknowledgedSteps, acknowledgedStepCount(lines));
+    const acknowledged = this.#acknowledgedSteps;
     const state = findPrefix(this.#source, volumeTree(volume, '/'), this.#startNs);
     for (const difference of state.differences) this.#difference(difference);
     const { completeSteps, totalSteps, partialPath, comparedBytes } = state;
