@@ -21,7 +21,7 @@ import {
   maxExtentBlocks,
   maxValueBytes,
 } from './extent-format.ts';
-import { cutExtent, type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
+import { type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
 import { BLOCK_INDEX_LIMIT, blockIndexOf, FILE_KEY_BYTES, isFileKey, KIND_EXTENT, setFileKey } from './key-format.ts';
 import type { StagingRoom } from './staging-room.ts';
 
@@ -220,14 +220,10 @@ export class ExtentMap {
    * the room that is needed for the rest, the new blocks not counted. May commit, so the caller compares the open delta.
    */
   reserveRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom): Room {
-    const entries = this.entriesAround(fileId, fromIndex, toIndex);
-    for (const extent of entries) {
-      const part = cutExtent(extent, fromIndex, toIndex);
-      if (part !== null) this.#log.prepareFree(part.start, part.checksums.length);
-    }
+    const entries = this.#prepareFrees(fileId, fromIndex, toIndex);
     const touched = [fromIndex, toIndex];
-    if (entries.length > 0) touched.push(entries[0]!.blockIndex, entries[entries.length - 1]!.blockIndex);
-    for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), false);
+    if (entries.length > 0) touched.push(entries[0]!, entries[entries.length - 1]!);
+    this.#touch(fileId, touched, room, false);
     // In between, leaves go as a whole or are copied, one for each entry at worst.
     const newLeaves = this.#growth(toIndex - fromIndex);
     const nodes = Math.ceil(entries.length / ENTRIES_A_NODE) + this.#growth(newLeaves) + 2;
@@ -236,16 +232,38 @@ export class ExtentMap {
 
   /**
    * First half of giving `[fromIndex, toIndex)` other blocks when the delta is closed: touches every leaf in which entries will change then, and
-   * makes ready what will be freed.
+   * makes ready what will be freed. May commit, so the caller compares the open delta.
    */
   touchRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom, isReclaiming: boolean): void {
-    const touched = [fromIndex, toIndex];
-    for (const extent of this.entriesAround(fileId, fromIndex, toIndex)) {
-      touched.push(extent.blockIndex);
-      const part = cutExtent(extent, fromIndex, toIndex);
-      if (part !== null) this.#log.prepareFree(part.start, part.checksums.length);
+    const touched = this.#prepareFrees(fileId, fromIndex, toIndex);
+    touched.push(fromIndex, toIndex);
+    this.#touch(fileId, touched, room, isReclaiming);
+  }
+
+  #touch(fileId: number, blockIndexes: readonly number[], room: StagingRoom, isReclaiming: boolean): void {
+    for (const blockIndex of blockIndexes) {
+      room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
     }
-    for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
+  }
+
+  /** Makes sure that the blocks of `[fromIndex, toIndex)` can be freed without reading anything then. Returns the entries that overlap it. */
+  #prepareFrees(fileId: number, fromIndex: number, toIndex: number): number[] {
+    const entries: number[] = [];
+    const cursor = this.#cursor;
+    let found = this.#seekAtOrBefore(fileId, fromIndex);
+    while (found) {
+      const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex < 0 || blockIndex >= toIndex) break;
+      const value = this.#checkedValue(cursor, fileId, blockIndex);
+      const end = blockIndex + checkedCount(value, blockIndex, fileId, this.#limits());
+      if (end > fromIndex) {
+        const from = Math.max(blockIndex, fromIndex);
+        this.#log.prepareFree(extentStart(value) + (from - blockIndex), Math.min(end, toIndex) - from);
+        entries.push(blockIndex);
+      }
+      found = cursor.next();
+    }
+    return entries;
   }
 
   /** How many blocks of the file are mapped. Passes every entry. */

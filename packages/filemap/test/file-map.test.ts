@@ -370,7 +370,7 @@ describe('a full volume', () => {
     harness.commit();
     harness.crash();
     harness.expectContent();
-    harness.punchHole(blockSize + 1, Math.max(256 * KIB, 64 * blockSize));
+    harness.punchHole(blockSize + 1, Math.max(512 * KIB, 128 * blockSize));
     harness.expectContent();
     harness.write(0, pattern(2, 64 * KIB));
     fill(harness);
