@@ -84,7 +84,8 @@ class Demo {
   readonly #table = new DemoTable();
   readonly #startNs = BigInt(Date.now()) * 1_000_000n;
   #totals!: TreeTotals;
-  /** What the journals of all killed imports promise. */
+  /** The journals of all killed imports, and what they promise. */
+  readonly #journalLines: JournalLine[] = [];
   #acknowledgedSteps = 0;
   #failureCount = 0;
 
@@ -271,6 +272,7 @@ class Demo {
   }
 
   #comparePrefix(volume: CliVolume, lines: readonly JournalLine[]): number {
+    this.#journalLines.push(...lines);
     this.#acknowledgedSteps = Math.max(this.#acknowledgedSteps, acknowledgedStepCount(lines));
     const acknowledged = this.#acknowledgedSteps;
     const state = findPrefix(this.#source, volumeTree(volume, '/'), this.#startNs);
@@ -282,14 +284,15 @@ class Demo {
     );
     if (completeSteps < acknowledged)
       this.#fail(`the volume holds ${completeSteps} steps, ${acknowledged} were acknowledged`);
-    const asked = lines.some((line) => line.event === 'committing' && line.stepCount === completeSteps);
-    const partial = partialPath === undefined ? '' : `; it fell into ${partialPath}, of which the beginning is there`;
-    if (completeSteps === acknowledged && partialPath === undefined) {
+    const isAsked = this.#journalLines.some((line) => line.event === 'committing' && line.stepCount === completeSteps);
+    if (partialPath !== undefined) {
+      this.#tell(`that is a commit in the middle of ${partialPath}, at or after the last acknowledged one`);
+    } else if (completeSteps === acknowledged) {
       this.#tell('that is exactly the last acknowledged commit');
-    } else if (asked) {
-      this.#tell(`that is a later commit, durable but not yet acknowledged when the process died${partial}`);
+    } else if (isAsked) {
+      this.#tell('that is a later commit, durable but not yet acknowledged when the process died');
     } else {
-      this.#tell(`that is a later commit, made by the volume itself to bound what is dirty${partial}`);
+      this.#tell('that is a later commit, made by the volume itself to bound what is dirty');
     }
     return completeSteps / totalSteps;
   }
