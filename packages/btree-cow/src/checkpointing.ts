@@ -10,11 +10,11 @@ import { isProvisional } from '@outwrite/alloc-log';
 import { assert } from '@outwrite/blockdev';
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { CATALOGUE_KEY_BYTES, encodeCatalogueKey, encodeTreeLine } from './catalogue-format.ts';
-import { childBlock, setChildBlock, setChildChecksum } from './index-page.ts';
+import { childBirth, childBlock, setChildBirth, setChildBlock, setChildChecksum } from './index-page.ts';
 import { leafValueStart } from './leaf-page.ts';
 import { entryCount, zeroUnused } from './node-header.ts';
+import { childPosition, searchLeaf } from './page-search.ts';
 import type { StoreCore } from './store-core.ts';
-import { findKey, found } from './tree-lookup.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** Writes the index nodes of all trees that have moved, then the catalogue, and returns its root. */
@@ -25,7 +25,7 @@ export function checkpointTrees(core: StoreCore, writer: CheckpointWriter): Clie
   core.movedTrees = [];
   for (const state of trees) {
     nodes.writeTree(state);
-    storeLine(core, state);
+    storeLine(core, state, writer.delta);
   }
   nodes.writeTree(catalogue);
   return {
@@ -36,13 +36,28 @@ export function checkpointTrees(core: StoreCore, writer: CheckpointWriter): Clie
 
 const lineKey = new Uint8Array(CATALOGUE_KEY_BYTES);
 
-/** Stores the root reference of a tree in its line, in place. */
-function storeLine(core: StoreCore, state: TreeState): void {
+/** Stores the root reference of a tree in its line, in place, and sees to it that no pointer above is older. */
+function storeLine(core: StoreCore, state: TreeState, delta: number): void {
+  const { cache, blockSize } = core;
+  const catalogue = core.catalogue!;
   encodeCatalogueKey(lineKey, state.id);
-  const position = findKey(core.catalogue!, lineKey, CATALOGUE_KEY_BYTES);
-  assert(position >= 0, 'a tree has a line in the catalogue');
-  const slab = found.slab!;
-  encodeTreeLine(slab.u8, leafValueStart(slab, found.base, position), state);
+  catalogue.rootBirth = Math.max(catalogue.rootBirth, delta);
+  let number = catalogue.rootBlock;
+  for (let level = catalogue.level; ; level--) {
+    assert(isProvisional(number), 'the way to the line of a tree that has moved is of the open epoch');
+    const frame = cache.find(number);
+    const slab = cache.slabOf(frame);
+    const base = cache.baseOf(frame);
+    if (level === 0) {
+      const position = searchLeaf(slab, base, blockSize, lineKey, CATALOGUE_KEY_BYTES);
+      assert(position >= 0, 'a tree has a line in the catalogue');
+      encodeTreeLine(slab.u8, leafValueStart(slab, base, position), state);
+      return;
+    }
+    const position = childPosition(slab, base, blockSize, lineKey, CATALOGUE_KEY_BYTES);
+    setChildBirth(slab, base, position, Math.max(childBirth(slab, base, position), delta));
+    number = childBlock(slab, base, position);
+  }
 }
 
 class NodeWriter {

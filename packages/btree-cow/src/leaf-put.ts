@@ -6,8 +6,8 @@
  * order leave full leaves behind.
  */
 import { assert } from '@outwrite/blockdev';
+import { NO_FRAME } from '@outwrite/buffer-cache';
 import { insertChild, nodesToInsert } from './index-map.ts';
-import { childBirth, childBlock } from './index-page.ts';
 import { checkValue, type LeafEntry } from './leaf-entry.ts';
 import {
   FITS,
@@ -21,10 +21,10 @@ import {
 } from './leaf-page.ts';
 import { fitsInline, LEAF_CELL_HEADER_BYTES, maxInlineBytes, maxLeafCellBytes } from './node-format.ts';
 import { entryCount, writeHeader } from './node-header.ts';
+import { openLeaf } from './open-leaf.ts';
 import { collectExtents, type OwnedExtent, overflowBlockBound, writeOverflow } from './overflow.ts';
-import { childPosition, searchLeaf } from './page-search.ts';
+import { searchLeaf } from './page-search.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
-import { kindAndLevel } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** Stores `value` under `key`, in place of what was there. Throws for a bad key or value, and when there is no room; then nothing has changed. */
@@ -38,41 +38,27 @@ export function putValue(state: TreeState, key: Uint8Array, value: Uint8Array): 
 /** Puts into a leaf of the open delta that has room without moving anything. False if it is not so, or if the log made room meanwhile. */
 function tryQuickPut(state: TreeState, value: Uint8Array): boolean {
   const { core } = state;
-  const { cache, blockSize, entry, log } = core;
+  const { cache, blockSize, entry } = core;
   if (!fitsInline(blockSize, entry.keyLength, value.length)) return false;
-  let number = state.rootBlock;
-  let birth = state.rootBirth;
-  const delta = log.openDelta;
-  for (let level = state.level; birth === delta; level--) {
-    // Of this delta, so dirty, so in memory.
-    const frame = cache.find(number);
-    if (frame < 0) return false;
-    const slab = cache.slabOf(frame);
-    const base = cache.baseOf(frame);
-    if (slab.u16[base >>> 1] !== kindAndLevel(level)) return false;
-    if (level === 0) {
-      entry.loadValue(value);
-      const found = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
-      const position = found < 0 ? -1 - found : found;
-      if (leafFit(slab, base, blockSize, position, found >= 0, entry) !== FITS) return false;
-      if (found >= 0 && leafValueIsOverflow(slab, base, position)) return false;
-      if (!core.ensureRoom(0, 0)) return false;
-      if (found >= 0) {
-        replaceInLeaf(slab, base, position, entry);
-      } else {
-        insertIntoLeaf(slab, base, position, entry);
-        state.lastInsertBlock = number;
-        state.lastInsertPosition = position;
-      }
-      state.changed();
-      return true;
-    }
-    if (entryCount(slab, base) === 0) return false;
-    const position = childPosition(slab, base, blockSize, entry.key, entry.keyLength);
-    number = childBlock(slab, base, position);
-    birth = childBirth(slab, base, position);
+  const frame = openLeaf(state);
+  if (frame === NO_FRAME) return false;
+  const slab = cache.slabOf(frame);
+  const base = cache.baseOf(frame);
+  entry.loadValue(value);
+  const found = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
+  const position = found < 0 ? -1 - found : found;
+  if (leafFit(slab, base, blockSize, position, found >= 0, entry) !== FITS) return false;
+  if (found >= 0 && leafValueIsOverflow(slab, base, position)) return false;
+  if (!core.ensureRoom(0, 0)) return false;
+  if (found >= 0) {
+    replaceInLeaf(slab, base, position, entry);
+  } else {
+    insertIntoLeaf(slab, base, position, entry);
+    state.lastInsertBlock = cache.numberOf(frame);
+    state.lastInsertPosition = position;
   }
-  return false;
+  state.changed();
+  return true;
 }
 
 const released: OwnedExtent[] = [];

@@ -17,7 +17,7 @@ import type { TreePath } from './tree-path.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** A leaf that uses less than this part of its block is merged, if it can be. */
-const MERGE_BELOW_PART = 4;
+export const MERGE_BELOW_PART = 4;
 /** A merge must leave this part of the block free. */
 const MERGE_FREE_PART = 4;
 
@@ -63,7 +63,6 @@ export function removeEntries(state: TreeState, start: number, end: number): boo
       prepareRedirect(state, core.secondPath, 1) + prepareRemoval(core.secondPath, core.secondPath.positions[1]!);
     prepareGiveUp(state, core.secondPath.numbers[0]!);
   } else if (outcome !== 'stays') {
-    if (outcome !== 'goes') prepareGiveUp(state, siblingNumber(state, path));
     nodeCount += prepareRemoval(path, outcome === 'takes-right' ? position + 1 : position);
   }
   if (state.isCatalogue) {
@@ -154,11 +153,6 @@ function seekNext(state: TreeState, path: TreePath): void {
   const { cache } = core;
   const length = copySeparator(cache.slabOf(frame), cache.baseOf(frame), core.blockSize, 1, core.keyScratch);
   core.secondPath.seek(state, core.keyScratch, length, 0);
-}
-
-/** Block of the sibling leaf that the path has. */
-function siblingNumber(state: TreeState, path: TreePath): number {
-  return state.core.cache.numberOf(path.siblings[0]!);
 }
 
 function shorten(state: TreeState, path: TreePath): void {

@@ -4,9 +4,8 @@
  * For layers that delay their changes until a delta is closed. What they will change then is of the open delta from now on, so it stays in
  * memory and needs no redirect: applying the changes reads nothing, and takes no more room than new leaves for what is added.
  */
-import { childBirth, childBlock } from './index-page.ts';
-import { entryCount } from './node-header.ts';
-import { childPosition } from './page-search.ts';
+import { NO_FRAME } from '@outwrite/buffer-cache';
+import { openLeaf } from './open-leaf.ts';
 import { prepareRedirect, redirectPath } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -15,7 +14,7 @@ export function touchLeaf(state: TreeState, key: Uint8Array, isReclaiming: boole
   const { core } = state;
   const { entry, path } = core;
   entry.loadKey(key);
-  if (isTouched(state)) return false;
+  if (openLeaf(state) !== NO_FRAME) return false;
   for (;;) {
     entry.loadKey(key);
     path.seek(state, entry.key, entry.keyLength, 0);
@@ -32,25 +31,4 @@ export function touchLeaf(state: TreeState, key: Uint8Array, isReclaiming: boole
       core.releasePaths();
     }
   }
-}
-
-/** Whether the leaf that the key in `core.entry` belongs to is of the open delta; its ancestors are then, too. */
-function isTouched(state: TreeState): boolean {
-  const { core } = state;
-  const { cache, blockSize, entry, log } = core;
-  const delta = log.openDelta;
-  let number = state.rootBlock;
-  let birth = state.rootBirth;
-  for (let level = state.level; birth === delta; level--) {
-    const frame = cache.find(number);
-    if (frame < 0) return false;
-    if (level === 0) return true;
-    const slab = cache.slabOf(frame);
-    const base = cache.baseOf(frame);
-    if (entryCount(slab, base) === 0) return true;
-    const position = childPosition(slab, base, blockSize, entry.key, entry.keyLength);
-    number = childBlock(slab, base, position);
-    birth = childBirth(slab, base, position);
-  }
-  return false;
 }

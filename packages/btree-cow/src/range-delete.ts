@@ -6,10 +6,13 @@
  * overflow extents, which a flag of the leaf says.
  */
 import { compareBytes } from '@outwrite/blockdev';
+import { NO_FRAME } from '@outwrite/buffer-cache';
 import { copyKey } from './leaf-entry.ts';
-import { removeEntries } from './leaf-remove.ts';
-import { maxKeyBytes } from './node-format.ts';
-import { entryCount } from './node-header.ts';
+import { leafCellSize, leafValueIsOverflow, removeFromLeaf } from './leaf-page.ts';
+import { MERGE_BELOW_PART, removeEntries } from './leaf-remove.ts';
+import { LEAF_ENTRY_BYTES, maxKeyBytes } from './node-format.ts';
+import { entryCount, freeBytes } from './node-header.ts';
+import { openLeaf } from './open-leaf.ts';
 import { searchLeaf } from './page-search.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -17,6 +20,9 @@ import type { TreeState } from './tree-state.ts';
 export function deleteKey(state: TreeState, key: Uint8Array): boolean {
   const { core } = state;
   const { cache, blockSize, entry, path } = core;
+  entry.loadKey(key);
+  const quick = deleteQuickly(state);
+  if (quick !== 'unknown') return quick === 'removed';
   for (;;) {
     entry.loadKey(key);
     path.seek(state, entry.key, entry.keyLength, 0);
@@ -30,6 +36,24 @@ export function deleteKey(state: TreeState, key: Uint8Array): boolean {
       core.releasePaths();
     }
   }
+}
+
+/** Removes the key in `core.entry` from a leaf of the open delta that stays large enough. */
+function deleteQuickly(state: TreeState): 'removed' | 'absent' | 'unknown' {
+  const { core } = state;
+  const { cache, blockSize, entry } = core;
+  const frame = openLeaf(state);
+  if (frame === NO_FRAME) return 'unknown';
+  const slab = cache.slabOf(frame);
+  const base = cache.baseOf(frame);
+  const position = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
+  if (position < 0) return 'absent';
+  const leftBytes = blockSize - freeBytes(slab, base) - LEAF_ENTRY_BYTES - leafCellSize(slab, base, position);
+  if (leftBytes < blockSize / MERGE_BELOW_PART || leafValueIsOverflow(slab, base, position)) return 'unknown';
+  if (!core.ensureRoom(0, 0, true)) return 'unknown';
+  removeFromLeaf(slab, base, position);
+  state.changed();
+  return 'removed';
 }
 
 /** Removes all keys in `[from, to)` and returns how many there were; null is an open end. */

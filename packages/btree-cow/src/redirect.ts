@@ -92,10 +92,10 @@ function giveBackNumbers(state: TreeState, path: TreePath, lowestLevel: number, 
   }
 }
 
-/** Moves the nodes of the path to their new numbers, and puts the open delta as birth into every pointer on the way. */
+/** Moves the nodes of the path to their new numbers, and puts the birth of what will change into every pointer on the way. */
 function moveNodes(state: TreeState, path: TreePath, lowestLevel: number, numbers: Uint32Array): void {
   const { core } = state;
-  const delta = core.log.openDelta;
+  const delta = core.birth;
   for (let level = path.rootLevel; level >= lowestLevel; level--) {
     const number = numbers[level]!;
     if (number !== NIL_BLOCK) {

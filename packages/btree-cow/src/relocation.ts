@@ -40,6 +40,7 @@ export function relocateTree(state: TreeState, relocator: Relocator, relocateVal
   if (state.rootBirth < relocator.delta) return;
   const separators: Uint8Array[] = [];
   collectBorn(core, state.rootBlock, state.level, NOTHING, relocator.delta, separators);
+  core.relocatedDelta = relocator.delta;
   for (const separator of separators) {
     path.seek(state, separator, separator.length, 0);
     try {
@@ -51,6 +52,7 @@ export function relocateTree(state: TreeState, relocator: Relocator, relocateVal
       core.releasePaths();
     }
   }
+  core.relocatedDelta = 0;
 }
 
 const NOTHING = new Uint8Array(0);

@@ -45,6 +45,8 @@ export class StoreCore {
   /** The log is being replayed into the trees. */
   isReplaying = false;
   isClosed = false;
+  /** While an opening relocates: the delta whose blocks move. Births stay then, so the open delta must not appear on the paths to them. */
+  relocatedDelta = 0;
   /** Nodes redirected so far, for those who count both kinds of redirect. */
   redirectedLeafCount = 0;
   redirectedIndexCount = 0;
@@ -73,6 +75,11 @@ export class StoreCore {
     this.#runBirths = new Float64Array(READ_AHEAD_BYTES / this.blockSize);
     this.keyScratch = new Uint8Array(maxKeyBytes(this.blockSize));
     this.secondKeyScratch = new Uint8Array(maxKeyBytes(this.blockSize));
+  }
+
+  /** The birth of what changes now. */
+  get birth(): number {
+    return this.relocatedDelta !== 0 ? this.relocatedDelta : this.log.openDelta;
   }
 
   /**

@@ -5,6 +5,7 @@
  * of an operation cannot push them out. Once its nodes have been redirected they are dirty and stay by themselves. Changing the
  * structure (a split, a merge) leaves the path behind: it is released then, and whoever goes on seeks again.
  */
+import { isProvisional } from '@outwrite/alloc-log';
 import { assert, CorruptionError } from '@outwrite/blockdev';
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, childChecksum, copySeparator } from './index-page.ts';
@@ -138,8 +139,11 @@ export class TreePath {
     const slab = cache.slabOf(parent);
     const base = cache.baseOf(parent);
     const position = this.positions[level + 1]! + (isLeft ? -1 : 1);
+    const number = childBlock(slab, base, position);
+    // A merge gives this number up, whichever of the two nodes goes.
+    if (!isProvisional(number)) this.core.log.prepareFree(number, 1);
     const frame = this.core.node(
-      childBlock(slab, base, position),
+      number,
       childChecksum(slab, base, position),
       childBirth(slab, base, position),
       level,

@@ -134,4 +134,25 @@ describe('relocation', () => {
     expect(again.log.recovery!.relocatedBlocks).toBe(0);
     expect(reachable(again).size).toBe(now.size);
   });
+
+  it('leaves nodes behind that may leave the cache before the next commit', () => {
+    const { device, store } = formatInMemory({ blockSize: BLOCK });
+    const tree = store.createTree();
+    for (let i = 0; i < 4000; i++) tree.put(text(`key ${10000 + i}`), text('a value of some length'));
+    store.checkpointSync();
+    for (let i = 0; i < 4000; i += 500) tree.put(text(`key ${10000 + i}`), text('changed'));
+    store.commitSync();
+    const image = MemoryDevice.fromImage(device.snapshot(), { maxSizeBytes: device.maxSizeBytes });
+    const opened = TreeStore.open(image, { cacheBytes: BLOCK * 12 });
+    expect(opened.log.recovery!.relocatedBlocks).toBeGreaterThan(5);
+    const view = opened.tree(tree.id);
+    expect([...view.keys()].length).toBe(4000);
+    view.put(text('key 12222'), text('changed too'));
+    opened.createTree();
+    opened.commitSync();
+    reachable(opened);
+    view.put(text('key 13333'), text('changed too'));
+    opened.checkpointSync();
+    reachable(opened);
+  });
 });
