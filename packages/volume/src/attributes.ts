@@ -33,7 +33,7 @@ export function beginAttributes(head: Head, operation: Operation, path: string, 
   head.beginChange(operation);
   let inode: Inode;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CHANGE, false);
     inode = head.walker.resolve(operation, path, follow);
     head.staging.needInode(operation, inode, false);
   } while (!head.staging.reserve(operation, PUTS_TO_CHANGE, false));
@@ -44,7 +44,7 @@ export function beginAttributes(head: Head, operation: Operation, path: string, 
 export function beginOpenAttributes(head: Head, operation: Operation, inode: Inode): void {
   head.beginChange(operation);
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CHANGE, false);
     head.staging.needInode(operation, inode, false);
   } while (!head.staging.reserve(operation, PUTS_TO_CHANGE, false));
 }

@@ -62,7 +62,7 @@ export function makeDirectory(head: Head, operation: Operation, path: string, mo
   head.beginChange(operation);
   const { walker } = head;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CREATE, false);
     if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.entry !== null || walker.name === '') operation.fail('EEXIST');
     if (walker.directory.linkCount >= LINK_COUNT_LIMIT || !head.hasInodeNumbers) operation.fail('EMLINK');
@@ -81,7 +81,7 @@ export function removeDirectory(head: Head, operation: Operation, path: string):
   let entry: NameEntry;
   let inode: Inode;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_UNLINK, true);
     if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     entry = walker.entry ?? operation.fail('ENOENT');

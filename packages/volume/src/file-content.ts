@@ -161,7 +161,7 @@ function changeInline(
 ): void {
   const reclaiming = sizeBytes < inode.sizeBytes;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_WRITE, reclaiming);
     head.staging.needInode(operation, inode, reclaiming);
     head.staging.needContent(operation, inode, reclaiming);
   } while (!head.staging.reserve(operation, PUTS_TO_WRITE, reclaiming));
@@ -228,7 +228,7 @@ function endMapped(head: Head, inode: Inode, map: FileMap): void {
 /** First half of a change of the record alone. */
 function reserveRecord(head: Head, operation: Operation, inode: Inode, reclaiming: boolean): void {
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_WRITE, reclaiming);
     head.staging.needInode(operation, inode, reclaiming);
   } while (!head.staging.reserve(operation, PUTS_TO_WRITE, reclaiming));
 }

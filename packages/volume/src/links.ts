@@ -33,7 +33,7 @@ export function unlink(head: Head, operation: Operation, path: string): void {
   let entry: NameEntry;
   let inode: Inode;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_UNLINK, true);
     if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail('EISDIR');
     entry = walker.entry ?? operation.fail('ENOENT');
@@ -53,7 +53,7 @@ export function link(head: Head, operation: Operation, existingPath: string, new
   const { walker } = head;
   let inode: Inode;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CREATE, false);
     inode = walker.resolve(operation, existingPath, false);
     if (inode.isDirectory) operation.fail('EPERM');
     if (inode.linkCount >= LINK_COUNT_LIMIT) operation.fail('EMLINK');
@@ -77,7 +77,7 @@ export function symlink(head: Head, operation: Operation, target: string, path: 
   if (strictUtf8Decoder.decode(bytes) !== target) operation.fail('EINVAL');
   const { walker } = head;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CREATE, false);
     if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.entry !== null || walker.name === '') operation.fail('EEXIST');
     if (walker.endsInSlash) operation.fail('ENOENT');

@@ -63,7 +63,7 @@ function findOrMake(head: Head, operation: Operation, path: string, flags: numbe
   const creating = (flags & O_CREAT) !== 0;
   const exclusive = creating && (flags & O_EXCL) !== 0;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CREATE, false);
     if (!walker.locate(operation, path, !exclusive && (flags & O_NOFOLLOW) === 0)) operation.fail('ENOENT');
     const inode = walker.inode();
     if (inode !== null) {
@@ -101,7 +101,7 @@ export function writeSmallFile(
   const { walker } = head;
   let inode: Inode | null;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_CREATE, false);
     if (!walker.locate(operation, path, true)) operation.fail('ENOENT');
     inode = walker.inode();
     if (inode !== null) {

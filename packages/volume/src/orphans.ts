@@ -85,7 +85,7 @@ export class OrphanList {
         head.tree.deleteRange(from, head.keys.plain(inode.number, KIND.xattr + 1).slice());
       }
       do {
-        head.staging.begin();
+        head.staging.begin(operation, PUTS_TO_REMOVE, true);
         head.staging.needInode(operation, inode, true);
         head.staging.needRecord(operation, true);
         head.staging.needOrphan(operation, inode.number);

@@ -23,7 +23,7 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
   let moved: Inode;
   let replaced: Inode | null;
   do {
-    head.staging.begin();
+    head.staging.begin(operation, PUTS_TO_RENAME, false);
     if (!walker.locateName(operation, oldPath)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     oldEntry = walker.entry ?? operation.fail('ENOENT');

@@ -1,7 +1,7 @@
 /**
  * Write-back of what is kept as objects: inodes, names, small contents, the orphan list and the volume record.
  *
- * First half of an operation: `begin`; then `needInode`, `needName` and so on for each entry of the tree that staging will change on its
+ * First half of an operation: `begin`, which makes room for all that follows; then `needInode`, `needName` and so on for each entry of the tree that staging will change on its
  * behalf, which reads the leaf concerned and makes it part of the open delta, so that staging reads nothing; then `reserve`, which makes
  * room for what may be added. If a delta was closed on the way the operation begins again. Second half: `mark...` puts changed objects on
  * the lists and holds their room.
@@ -104,8 +104,18 @@ export class Staging {
     return this.#inodes.length !== 0 || this.#recordDirty;
   }
 
-  /** Begins a first half. */
-  begin(): void {
+  /**
+   * Begins a first half: makes sure that there is room for touching and changing `entryCount` entries, so that the calls that follow make
+   * no commit for want of space; with `furtherBlocks` for what the operation itself does in the tree. Throws the operation's `ENOSPC`. `reclaiming` opens the reserve.
+   */
+  begin(operation: Operation, entryCount: number, reclaiming: boolean, furtherBlocks = 0): void {
+    const blocks = entryCount * (BLOCKS_OF_PUT + 1) + furtherBlocks;
+    const nodes = entryCount * this.#tree.height;
+    try {
+      while (!this.#log.ensure(blocks, nodes, reclaiming));
+    } catch (error) {
+      rethrow(error, operation);
+    }
     this.#beganInDelta = this.#log.openDelta;
   }
 

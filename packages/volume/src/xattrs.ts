@@ -6,13 +6,16 @@
  */
 
 import { CorruptionError } from '@outwrite/blockdev';
-import type { FsError, Operation } from './fs-errors.ts';
+import type { Operation } from './fs-errors.ts';
 import { rethrow } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import { decodeUtf8, utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import { FLAG_XATTRS } from './inode-mode.ts';
 import { decodeKeyHead, KIND, REST_OFFSET } from './key-format.ts';
+
+/** Room at staging for the record. */
+const PUTS_TO_CHANGE = 2;
 
 /** Longest value of an extended attribute, as on Linux. */
 export const XATTR_BYTES_LIMIT = 65_536;
@@ -65,28 +68,23 @@ function changeXattr(
   change: (key: Uint8Array) => void,
 ): void {
   head.beginChange(operation);
-  for (;;) {
-    head.staging.begin();
-    const inode = find();
+  let inode: Inode;
+  let key: Uint8Array;
+  do {
+    const room = head.tree.putRoom(head.nameLimitBytes, valueLength);
+    head.staging.begin(operation, PUTS_TO_CHANGE, reclaiming, room.blocks + 2 * room.nodes);
+    inode = find();
+    key = xattrKey(head, operation, inode, name).slice();
     head.staging.needInode(operation, inode, reclaiming);
-    const key = xattrKey(head, operation, inode, name).slice();
-    const room = head.tree.putRoom(key.length, valueLength);
-    const record = head.tree.putRoom(head.log.blockSize / 4, head.log.blockSize / 4);
-    try {
-      // Room for the tree's own change and, at staging, for the record.
-      if (!head.log.ensure(room.blocks + 2 * record.blocks, room.nodes + 2 * record.nodes, reclaiming)) continue;
-      if (!head.staging.reserve(operation, 2, reclaiming)) continue;
-      // Within a transaction no commit is made, so the entry and the record enter the same delta.
-      head.log.transact(() => {
-        change(key);
-        inode.flags |= FLAG_XATTRS;
-        head.touchRecord(inode);
-      });
-    } catch (error) {
-      rethrow(error as FsError, operation);
-    }
-    return;
+  } while (!head.staging.reserve(operation, PUTS_TO_CHANGE, reclaiming));
+  try {
+    // Within a transaction no commit is made, so the entry and the record enter the same delta.
+    head.log.transact(() => change(key));
+  } catch (error) {
+    rethrow(error, operation);
   }
+  inode.flags |= FLAG_XATTRS;
+  head.touchRecord(inode);
 }
 
 /** Names of the attributes of `inode` in the order of their bytes. Throws a `CorruptionError`. */
