@@ -63,8 +63,10 @@ const SMALLEST_ENTRY_COST_BYTES = 44;
 /** Leaves that are filled in ascending order split in the middle at worst, so each ends at least this full. */
 const FILL_AFTER_SPLIT = 0.4;
 
-/** The leaves at both ends are copied, and may be merged with their neighbours or split. */
-const RECLAIM_BLOCKS = 6;
+/** The leaves at both ends of a change, once touched, may be split, or merged with neighbours that are copied for that; */
+const CHANGE_BLOCKS = 4;
+/** and the nodes above them may be split. */
+const CHANGE_NODES = 2;
 
 /** An index node that is merged when it is a quarter full has at least so many leaves, each with an entry. */
 const ENTRIES_A_NODE = 3;
@@ -97,9 +99,18 @@ export class ExtentMap {
     return { blocks: newLeaves + 2 * put.blocks, nodes: newNodes + 2 * put.nodes };
   }
 
-  /** The room for giving up `entryCount` neighbouring entries: index nodes above all, since most leaves go as a whole. */
-  reclaimRoom(entryCount: number): Room {
-    return { blocks: RECLAIM_BLOCKS, nodes: Math.ceil(entryCount / ENTRIES_A_NODE) + 2 * this.#tree.height + 2 };
+  /**
+   * First half of giving up what `reclaimable` found: touches the leaves at both ends, and makes ready what will be freed. Returns the room
+   * that is needed for the rest: index nodes above all, since most leaves go as a whole. May commit, so the caller compares the open delta.
+   */
+  reserveReclaim(fileId: number, found: ReclaimableExtents, room: StagingRoom): Room {
+    const { extents } = found;
+    for (const extent of extents) this.#log.prepareFree(extent.start, extent.checksums.length);
+    const last = extents[extents.length - 1];
+    if (last !== undefined)
+      this.#touchForNow(fileId, [extents[0]!.blockIndex, last.blockIndex, extentEnd(last)], room, true);
+    const between = Math.max(0, extents.length + found.damaged.length - 2);
+    return { blocks: CHANGE_BLOCKS, nodes: Math.floor(between / ENTRIES_A_NODE) + CHANGE_NODES };
   }
 
   /** The map of blocks `[fromIndex, toIndex)`, without gaps. Segments that continue each other on the device stay apart if births differ. */
@@ -223,11 +234,12 @@ export class ExtentMap {
     const entries = this.#prepareFrees(fileId, fromIndex, toIndex);
     const touched = [fromIndex, toIndex];
     if (entries.length > 0) touched.push(entries[0]!, entries[entries.length - 1]!);
-    this.#touch(fileId, touched, room, false);
+    this.#touchForNow(fileId, touched, room, false);
     // In between, leaves go as a whole or are copied, one for each entry at worst.
     const newLeaves = this.#growth(toIndex - fromIndex);
-    const nodes = Math.ceil(entries.length / ENTRIES_A_NODE) + this.#growth(newLeaves) + 2;
-    return { blocks: newLeaves + entries.length + RECLAIM_BLOCKS, nodes };
+    const between = Math.max(0, entries.length - 2);
+    const nodes = Math.floor(between / ENTRIES_A_NODE) + this.#growth(newLeaves) + CHANGE_NODES;
+    return { blocks: newLeaves + between + CHANGE_BLOCKS, nodes };
   }
 
   /**
@@ -237,12 +249,12 @@ export class ExtentMap {
   touchRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom, isReclaiming: boolean): void {
     const touched = this.#prepareFrees(fileId, fromIndex, toIndex);
     touched.push(fromIndex, toIndex);
-    this.#touch(fileId, touched, room, isReclaiming);
+    for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
   }
 
-  #touch(fileId: number, blockIndexes: readonly number[], room: StagingRoom, isReclaiming: boolean): void {
+  #touchForNow(fileId: number, blockIndexes: readonly number[], room: StagingRoom, isReclaiming: boolean): void {
     for (const blockIndex of blockIndexes) {
-      room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
+      room.touchForNow(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
     }
   }
 

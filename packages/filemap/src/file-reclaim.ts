@@ -8,7 +8,7 @@
 import { NoSpaceError } from '@outwrite/blockdev';
 import { encodeReclaim, type ReclaimRange } from './extent-format.ts';
 import { extentEnd, replaceRegion } from './extent-list.ts';
-import type { ReclaimableExtents } from './extent-map.ts';
+import type { ReclaimableExtents, Room } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
 import { BLOCK_INDEX_LIMIT, KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
 import { untilDone } from './staging-room.ts';
@@ -16,26 +16,29 @@ import { untilDone } from './staging-room.ts';
 /** Entries that one step gives up at most; fewer on a volume that has no room for changing so much of the tree at once. */
 const STEP_EXTENTS: readonly number[] = [1024, 128, 16, 2];
 
-/** A key that goes with the last step, or a mark that is put: its leaf and the nodes above have been touched, a split is what is left. */
-const BLOCKS_OF_MARK = 6;
+/** A mark that is put or deleted: its leaf and the nodes above have been touched, a split or merge is what is left. */
+const BLOCKS_OF_MARK = 4;
+
+/** What one operation may give up, and the room that it takes. */
+export interface ReclaimPlan {
+  readonly found: ReclaimableExtents;
+  readonly room: Room;
+}
 
 /**
  * First half: the entries of a range that one operation may give up, as many as there is room for. Null if the first half has to begin again;
- * throws a `NoSpaceError` if there is no room for even a few.
+ * throws a `NoSpaceError` if there is no room for even a few. May touch leaves, so the caller compares the open delta.
  */
-export function reserveReclaim(state: FileState, range: ReclaimRange): ReclaimableExtents | null {
-  const { log, extents } = state.context;
+export function reserveReclaim(state: FileState, range: ReclaimRange): ReclaimPlan | null {
+  const { log, extents, room: stagingRoom } = state.context;
   for (let i = 0; ; i++) {
     const found = extents.reclaimable(state.fileId, range.fromIndex, range.toIndex, STEP_EXTENTS[i]!);
-    const room = extents.reclaimRoom(found.extents.length + found.damaged.length);
     try {
-      if (!log.ensure(room.blocks, room.nodes, true)) return null;
+      const room = extents.reserveReclaim(state.fileId, found, stagingRoom);
+      return log.ensure(room.blocks, room.nodes, true) ? { found, room } : null;
     } catch (error) {
       if (!(error instanceof NoSpaceError) || i === STEP_EXTENTS.length - 1) throw error;
-      continue;
     }
-    for (const extent of found.extents) log.prepareFree(extent.start, extent.checksums.length);
-    return found;
   }
 }
 
@@ -57,7 +60,7 @@ export function giveUp(state: FileState, range: ReclaimRange, found: Reclaimable
 export function reserveMark(state: FileState): boolean {
   const { log, room, key } = state.context;
   const delta = log.openDelta;
-  room.touch(setFileKey(key, state.fileId, KIND_RECLAIM, 0), true);
+  room.touchForNow(setFileKey(key, state.fileId, KIND_RECLAIM, 0), true);
   return log.ensure(BLOCKS_OF_MARK, 0, true) && log.openDelta === delta;
 }
 
@@ -120,8 +123,9 @@ function reclaimStep(state: FileState, range: ReclaimRange, complete: () => void
   untilDone(log, true, () => {
     const delta = log.openDelta;
     if (!reserveMark(state)) return false;
-    const found = reserveReclaim(state, range);
-    if (found === null || log.openDelta !== delta) return false;
+    const plan = reserveReclaim(state, range);
+    if (plan === null || log.openDelta !== delta) return false;
+    const { found } = plan;
     log.transact(() => {
       giveUp(state, range, found);
       if (found.more) return;

@@ -5,12 +5,13 @@
  * pages. Shrinking and punching may use the reserve that is kept for giving up space, so they work on a full volume.
  */
 import type { ReclaimRange } from './extent-format.ts';
-import type { ReclaimableExtents } from './extent-map.ts';
+import { NO_ROOM } from './extent-map.ts';
 import {
   finishReclaim,
   finishReclaimIfPossible,
   giveUp,
   markReclaim,
+  type ReclaimPlan,
   reserveMark,
   reserveReclaim,
 } from './file-reclaim.ts';
@@ -108,15 +109,14 @@ function unmapRange(state: FileState, range: ReclaimRange, parts: readonly Block
   try {
     const ranges = present.map(({ blockIndex }) => ({ fromIndex: blockIndex, toIndex: blockIndex + 1 }));
     const { pageCount, addedBytes } = reservePages(state, ranges, true);
-    if (!reserveMark(state)) return false;
-    const found = range.fromIndex < range.toIndex ? reserveReclaim(state, range) : EMPTY;
-    if (found === null) return false;
-    const step = state.context.extents.reclaimRoom(found.extents.length);
+    const plan = range.fromIndex < range.toIndex ? reserveReclaim(state, range) : NOTHING;
+    if (plan === null || (plan.found.more && !reserveMark(state))) return false;
+    const { found, room: step } = plan;
     const stagingBlocks = pageCount === 0 ? 0 : pageCount + room.blocksFor(addedBytes);
     if (!log.ensure(stagingBlocks + step.blocks, step.nodes, true) || log.openDelta !== delta) return false;
     log.transact(() => {
       if (found.more) markReclaim(state, range);
-      else if (found !== EMPTY) giveUp(state, range, found);
+      else if (plan !== NOTHING) giveUp(state, range, found);
       state.pages?.discardFrom(range.fromIndex, range.toIndex);
       for (const part of present) changePage(state, part.blockIndex, part.from, new Uint8Array(part.to - part.from));
       state.sizeBytes = sizeBytes;
@@ -129,4 +129,4 @@ function unmapRange(state: FileState, range: ReclaimRange, parts: readonly Block
   return true;
 }
 
-const EMPTY: ReclaimableExtents = { extents: [], damaged: [], errors: [], more: false };
+const NOTHING: ReclaimPlan = { found: { extents: [], damaged: [], errors: [], more: false }, room: NO_ROOM };

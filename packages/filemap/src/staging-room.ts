@@ -26,6 +26,8 @@ export class StagingRoom {
   readonly #log: AllocLog;
   readonly #tree: Tree;
   #touchedLeaves = 0;
+  /** Touched leaves that no change of staging's is known for. */
+  #passingLeaves = 0;
   #addedBytes = 0;
   #heldBlocks = 0;
 
@@ -34,11 +36,16 @@ export class StagingRoom {
     this.#tree = tree;
   }
 
-  /** First half: makes the leaf of a key part of the open delta. May commit, and throws, as a put does. */
+  /** First half of a change that staging makes: its leaf becomes part of the open delta. May commit, and throws, as a put does. */
   touch(key: Uint8Array, isReclaiming: boolean): void {
     if (!this.#tree.touch(key, isReclaiming)) return;
     this.#touchedLeaves++;
     this.#hold();
+  }
+
+  /** As `touch`, for a change that is made at once and has its own room; nothing is set aside unless staging changes such leaves, too. */
+  touchForNow(key: Uint8Array, isReclaiming: boolean): void {
+    if (this.#tree.touch(key, isReclaiming)) this.#passingLeaves++;
   }
 
   /** First half: blocks that `add` would set aside. */
@@ -48,6 +55,8 @@ export class StagingRoom {
 
   /** Second half: staging will add entries of so many bytes, keys and values, to touched leaves. */
   add(addedBytes: number): void {
+    this.#touchedLeaves += this.#passingLeaves;
+    this.#passingLeaves = 0;
     this.#addedBytes += addedBytes;
     this.#hold();
   }
@@ -57,6 +66,7 @@ export class StagingRoom {
     this.#log.unhold(this.#heldBlocks);
     this.#heldBlocks = 0;
     this.#touchedLeaves = 0;
+    this.#passingLeaves = 0;
     this.#addedBytes = 0;
   }
 
