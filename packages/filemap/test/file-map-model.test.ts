@@ -1,6 +1,7 @@
 /**
  * A file against an array of bytes: random writes, cuts, holes, boundaries and crashes, compared after every step.
  */
+import { NoSpaceError } from '@outwrite/blockdev';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Harness, pattern } from './harness.ts';
@@ -114,6 +115,40 @@ describe.each([512, 4096, 16384])('a file in blocks of %i bytes', (blockSize) =>
         expect(harness.freeBlocks()).toBe(before);
       }),
       { numRuns: 10 },
+    );
+  });
+
+  it('is refused what does not fit, and nothing else, on a volume that is nearly full', () => {
+    fc.assert(
+      fc.property(steps(blockSize), fc.integer({ min: 0, max: 40 }), (list, spareBlocks) => {
+        const maxBytes = 256 * 1024 + 220 * blockSize + spareBlocks * blockSize;
+        const harness = new Harness({ blockSize, maxBytes, cacheBytes: 64 * blockSize });
+        // Another file takes most of what is there.
+        const filler = harness.maps.open(99, 0, { isNew: true });
+        for (let pieceBytes = 64 * 1024; pieceBytes >= blockSize; ) {
+          try {
+            filler.write(filler.sizeBytes, pattern(1, pieceBytes));
+          } catch (error) {
+            expect(error).toBeInstanceOf(NoSpaceError);
+            pieceBytes >>>= 1;
+          }
+        }
+        filler.close();
+        for (const step of list) {
+          try {
+            run(harness, step);
+          } catch (error) {
+            expect(error).toBeInstanceOf(NoSpaceError);
+            expect(['write', 'append', 'truncate']).toContain(step.kind);
+            if (step.kind === 'truncate') expect(step.sizeBytes).toBeGreaterThan(harness.model.length);
+          }
+          harness.expectContent();
+        }
+        harness.truncate(0);
+        harness.commit();
+        harness.expectContent();
+      }),
+      { numRuns: 20 },
     );
   });
 });
