@@ -5,12 +5,13 @@
  * acknowledged one; finds it again, writable, and from either slot alone; is audited; and goes on working: changes, commits, a
  * checkpoint, each noted, so that crashes of that can be explored in turn.
  */
+import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { CorruptionError, NoSpaceError } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import type { CrashState } from '@outwrite/testkit';
 import { type AckNote, Journal, judge, lastAck } from './journal.ts';
 import type { Layer, Settings, Subject } from './layer.ts';
-import { slotPair } from './slot-damage.ts';
+import { SLOT_FIELD_BYTES, slotPair } from './slot-damage.ts';
 import { isFaulty, type WorkloadShape } from './workload.ts';
 
 export async function checkState(layer: Layer, shape: WorkloadShape, state: CrashState): Promise<void> {
@@ -32,6 +33,9 @@ export async function checkState(layer: Layer, shape: WorkloadShape, state: Cras
   const model = judge(ack, delta, text).clone();
   if (readOnly.recovery!.damage !== null) throw readOnly.recovery!.damage;
   if (random.chance(0.3)) checkOlderSlot(layer, shape, state, text);
+  if (random.chance(0.15)) checkMiddleDamage(layer, shape, state);
+  if (random.chance(0.2)) checkSlotDamage(layer, shape, state, text);
+  if (random.chance(0.15)) checkBitFlip(layer, shape, state, ack);
 
   const subject = layer.open(device, settings, { readOnly: false, random: random.derive(1) });
   if (subject.recovery!.delta !== delta || subject.content() !== text) {
@@ -82,12 +86,70 @@ function checkUnformatted(layer: Layer, settings: Settings, state: CrashState): 
  * unless a write that failed in the life before may still come true: then the newer slot, which is durable, is what rules it out.
  */
 function checkOlderSlot(layer: Layer, shape: WorkloadShape, state: CrashState, text: string): void {
-  const device = new SimulatedDevice({ medium: state.device.medium.visibleImage(), trace: false });
+  const device = visibleCopy(state);
   const pair = slotPair(device);
   if (pair === null || (isFaulty(shape) && !pair.sameLife)) return;
   device.writeSync(pair.newerPosition, [new Uint8Array(512).fill(0xa5)]);
   const subject = layer.open(device, shape.settings, { readOnly: true, random: state.random });
   if (subject.content() !== text) throw new Error('the older slot leads to another state');
+}
+
+/** A flipped bit in a slot makes it invalid, and the other one leads to the same state. */
+function checkSlotDamage(layer: Layer, shape: WorkloadShape, state: CrashState, text: string): void {
+  const device = visibleCopy(state);
+  const pair = slotPair(device);
+  if (pair === null || (isFaulty(shape) && !pair.sameLife)) return;
+  device.flipBit(pair.newerPosition + state.random.below(SLOT_FIELD_BYTES), state.random.below(8));
+  const subject = layer.open(device, shape.settings, { readOnly: true, random: state.random });
+  if (subject.content() !== text) throw new Error('a damaged slot leads to another state');
+}
+
+function visibleCopy(state: CrashState): SimulatedDevice {
+  return new SimulatedDevice({ medium: state.device.medium.visibleImage(), trace: false });
+}
+
+/** Damage in the middle of the log is no end of it: a writable opening refuses, a read-only one says so. */
+function checkMiddleDamage(layer: Layer, shape: WorkloadShape, state: CrashState): void {
+  const { random } = state;
+  const device = visibleCopy(state);
+  const { chosen } = readSlots(device);
+  const { deltas } = readLogChain(device, chosen);
+  if (deltas.length < 2) return;
+  const { blocks } = random.pick(deltas.slice(0, -1));
+  // The first header, the payload, or the last header.
+  const place = random.pick([16, Math.floor(chosen.blockBytes / 2), chosen.blockBytes - 20]);
+  device.flipBit(random.pick(blocks) * chosen.blockBytes + place, random.below(8));
+  let refused = false;
+  try {
+    layer.open(device, shape.settings, { readOnly: false, random });
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+    refused = true;
+  }
+  if (!refused) throw new Error('damage in the middle of the log was taken for its end');
+  try {
+    const subject = layer.open(device, shape.settings, { readOnly: true, random });
+    if (subject.recovery!.damage === null) throw new Error('a read-only opening is silent about damage in the log');
+  } catch (error) {
+    // What is before the damage may refer to blocks that later deltas have overwritten.
+    if (!(error instanceof CorruptionError)) throw error;
+  }
+}
+
+/** A flipped bit is reported or of no consequence; in the last delta it looks like a tear, and leads to a state of before. */
+function checkBitFlip(layer: Layer, shape: WorkloadShape, state: CrashState, ack: AckNote): void {
+  const { random } = state;
+  const device = visibleCopy(state);
+  const { sizeBlocks, blockBytes } = readSlots(device).chosen;
+  for (let i = 0; i < 8; i++)
+    device.flipBit(random.below(sizeBlocks) * blockBytes + random.below(blockBytes), random.below(8));
+  try {
+    const subject = layer.open(device, shape.settings, { readOnly: true, random });
+    const text = subject.content();
+    judge({ ...ack, delta: 0 }, subject.recovery!.delta, text);
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+  }
 }
 
 function checkAudit(subject: Subject, when: string): void {

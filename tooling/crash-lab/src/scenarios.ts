@@ -68,9 +68,9 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
     full: {
       statesPerRun: 200,
       shape: {
-        stepCount: 300,
+        stepCount: 900,
         holdTurns: 0,
-        weights: { ...mix, change: 30 },
+        weights: { ...mix, change: 60 },
         settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 400 },
       },
     },
@@ -99,6 +99,51 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         holdTurns: 0,
         weights: { ...mix, failWrite: 1, failFlush: 1, reopen: 1, kill: 0.5, view: 0.5 },
         settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 8 },
+      },
+    },
+    'faulty concurrent': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 90,
+        holdTurns: 15,
+        weights: { ...mix, commit: 5, checkpoint: 1.5, turns: 6, failWrite: 0.7, failFlush: 0.7 },
+        settings: { ...settings, bounds: { ...bounds, syncWriteBytes: 0 } },
+      },
+    },
+    late: {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 300,
+        holdTurns: 3000,
+        weights: { change: 10, commit: 2, commitSync: 5, checkpointSync: 0.5, checkpoint: 0.3, turns: 1, settle: 0.1 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 90, bounds: { ...bounds, syncWriteBytes: 0 } },
+      },
+    },
+    'faulty slots': {
+      statesPerRun: 4000,
+      shape: {
+        stepCount: 60,
+        holdTurns: 0,
+        weights: { change: 4, checkpointSync: 3, failFlush: 2, kill: 0.5 },
+        settings: { ...settings, population: 4 },
+      },
+    },
+    'stale lives': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 300,
+        holdTurns: 0,
+        weights: { change: 6, commit: 2, commitSync: 2, settle: 2, failWrite: 2, failFlush: 0.5, reopen: 2, kill: 2 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 3 },
+      },
+    },
+    'large deltas': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 150,
+        holdTurns: 2,
+        weights: { change: 40, commit: 1, commitSync: 1, settle: 0.5, reopen: 0.3, checkpoint: 0.3 },
+        settings: { ...settings, population: 200 },
       },
     },
     views: {

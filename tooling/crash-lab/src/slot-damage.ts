@@ -6,6 +6,8 @@ import { type BlockDevice, MemoryDevice } from '@outwrite/blockdev';
 
 const SLOT_POSITIONS: readonly number[] = [0, 131072];
 const SLOT_BYTES = 4096;
+/** The fields of a slot, from its beginning; behind them are zeros and, at the end, the checksum. */
+export const SLOT_FIELD_BYTES = 128;
 
 export interface SlotPair {
   /** Byte position of the newer slot. */

@@ -45,8 +45,8 @@ export function isFaulty(shape: WorkloadShape): boolean {
   return failWrite !== undefined || failFlush !== undefined || failGrow !== undefined;
 }
 
-/** The number of turns after which nothing is in flight any more, whatever was drawn. */
-const SETTLE_TURNS = 400;
+/** Turns that a few requests, one after the other, take beside what they are held. */
+const MARGIN_TURNS = 100;
 
 /** Runs the workload on `device` (whose trace goes on through all lives). */
 export async function runWorkload(
@@ -114,7 +114,9 @@ class WorkloadRun {
       if (i % 8 === 7) this.#audit();
     }
     await this.#settle();
+    await turns(this.shape.holdTurns);
     if (this.unexpected !== null) throw this.unexpected;
+    this.#audit();
   }
 
   #acknowledge(delta: number): void {
@@ -165,7 +167,7 @@ class WorkloadRun {
         this.#releaseViews(false);
         this.process++;
         this.device = device.kill({ trace: false });
-        await turns(SETTLE_TURNS);
+        await turns(this.#settleTurns);
         this.inFlight = [];
         this.#open();
         break;
@@ -181,6 +183,11 @@ class WorkloadRun {
       case 'view':
         this.#view();
     }
+  }
+
+  /** The number of turns after which nothing is in flight any more, whatever was drawn. */
+  get #settleTurns(): number {
+    return 4 * this.shape.holdTurns + MARGIN_TURNS;
   }
 
   #deviceOptions(): Omit<SimulatedDeviceOptions, 'medium' | 'sizeBytes'> {
@@ -258,7 +265,7 @@ class WorkloadRun {
   /** A latched volume refuses changes, writes nothing more, and closes; the next process finds nothing lost. */
   async #afterLatch(): Promise<void> {
     const { subject, device } = this;
-    await turns(SETTLE_TURNS);
+    await turns(this.#settleTurns);
     const written = device.operationCounts.write;
     for (const attempt of [
       () => this.layer.change(subject, this.model.clone(), this.shape.settings, this.random),
@@ -282,7 +289,7 @@ class WorkloadRun {
     this.#releaseViews(false);
     await subject.close();
     if (device.operationCounts.write !== written) throw new Error('a latched volume has written');
-    await turns(SETTLE_TURNS);
+    await turns(this.#settleTurns);
     if (device.operationCounts.write !== written) throw new Error('a latched volume has written');
     this.#open();
   }
@@ -307,6 +314,7 @@ class WorkloadRun {
   }
 
   #audit(): void {
+    if (this.device.changedBufferCount > 0) throw new Error('a buffer was changed while it was being written');
     const findings = this.subject.audit();
     if (findings.length > 0) throw new Error(`audit of the workload: ${findings.slice(0, 5).join('; ')}`);
     const { usedBlocks, freeBlocks, waitingBlocks, reservedBlocks, limitBlocks } = this.subject.stats();

@@ -60,6 +60,8 @@ export class SimulatedDevice implements BlockDevice {
   readonly medium: Medium;
   readonly maxSizeBytes: number;
   readonly readOnly: boolean;
+  /** Writes whose buffers were changed before they returned; their rejections may have gone unheard. */
+  changedBufferCount = 0;
   readonly #trace: Trace | null;
   readonly #hold: (request: HeldRequest) => Promise<void> | undefined;
   readonly #faults: FaultPlan = new FaultPlan();
@@ -157,6 +159,7 @@ export class SimulatedDevice implements BlockDevice {
       await this.#hold({ operation: 'write', position, lengthBytes });
       if (!sameBytes(joined(buffers, lengthBytes), issuedBytes)) {
         this.medium.fail(ordinal);
+        this.changedBufferCount++;
         throw new AssertionError(`a buffer of the write at ${position} was changed while it was being written`);
       }
       this.#complete(ordinal, fault, { position, lengthBytes });

@@ -2,7 +2,7 @@
  * The registers as a layer of the lab: the log alone, with nothing above it.
  */
 import { AllocLog, type LogStats, type LogView, type RecoveryReport } from '@outwrite/alloc-log';
-import { type BlockDevice, xxh32 } from '@outwrite/blockdev';
+import { type BlockDevice, NoSpaceError, xxh32 } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
 import type { Layer, Model, Settings, Subject } from '../layer.ts';
 import { logOptions } from '../log-options.ts';
@@ -116,7 +116,12 @@ export const registerLayer: Layer = {
     const { values } = model as RegisterModel;
     const id = random.below(settings.population);
     if (random.chance(0.25)) {
-      client.delete(id);
+      try {
+        client.delete(id);
+      } catch (error) {
+        if (error instanceof NoSpaceError) throw new Error('a delete ran out of space', { cause: error });
+        throw error;
+      }
       values.delete(id);
       return;
     }

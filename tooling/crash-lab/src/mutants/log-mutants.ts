@@ -1,0 +1,679 @@
+/**
+ * Faults of commits, checkpoints, the log and recovery.
+ */
+import type { Mutant } from '../mutation.ts';
+
+const committer = 'packages/alloc-log/src/committer.ts';
+const checkpoint = 'packages/alloc-log/src/checkpoint.ts';
+const opening = 'packages/alloc-log/src/opening.ts';
+const recovery = 'packages/alloc-log/src/recovery.ts';
+const flight = 'packages/alloc-log/src/delta-flight.ts';
+const facade = 'packages/alloc-log/src/alloc-log.ts';
+
+const calm = ['registers/calm', 'registers/held flushes'];
+const held = ['registers/held flushes', 'registers/concurrent'];
+const concurrent = ['registers/concurrent', 'registers/flush first'];
+const faulty = ['registers/faulty tiny', 'registers/faulty'];
+const tiny = ['registers/tiny', 'registers/full'];
+
+export const commitMutants: readonly Mutant[] = [
+  {
+    name: 'no-flush-in-asynchronous-commits',
+    breaks: 'a delta is durable when its flush has returned (5.4)',
+    file: committer,
+    edits: [
+      {
+        find: `      await this.#issue(flight, flight.log);
+      if (this.#isOver(flight)) return;
+      await this.#flush();`,
+        replace: '      await this.#issue(flight, flight.log);',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'no-flush-in-synchronous-commits',
+    breaks: 'a delta is durable when its flush has returned (5.4)',
+    file: committer,
+    edits: [{ find: '    flight.log.writeSync();\n    this.#flushSync();', replace: '    flight.log.writeSync();' }],
+    scenarios: calm,
+  },
+  {
+    name: 'large-delta-not-flushed-first',
+    breaks: 'a delta that lists nothing flushes its blocks before it writes its log block (5.5)',
+    file: committer,
+    edits: [
+      {
+        find: `        await this.#issue(flight, flight.blocks);
+        if (this.#isOver(flight)) return;
+        await this.#flush();`,
+        replace: '        await this.#issue(flight, flight.blocks);',
+      },
+    ],
+    scenarios: ['registers/flush first'],
+  },
+  {
+    name: 'log-block-before-flush-of-predecessor',
+    breaks: 'no log block is written before the flush of the delta before it has returned (5)',
+    flagged: true,
+    file: committer,
+    edits: [
+      {
+        find: `      await this.#issue(flight, flight.log);
+      if (this.#isOver(flight)) return;
+      await this.#flush();`,
+        replace: `      await this.#issue(flight, flight.log);
+      if (this.#isOver(flight)) return;
+      this.#flight = null;
+      this.#schedule();
+      await this.#flush();`,
+      },
+      {
+        find: '    this.#flight = null;\n    core.waiting',
+        replace: '    if (this.#flight === flight) this.#flight = null;\n    core.waiting',
+      },
+    ],
+    scenarios: held,
+  },
+  {
+    name: 'delta-left-open-while-encoding',
+    breaks: 'closing and encoding are one synchronous turn (5.1 to 5.3)',
+    flagged: true,
+    file: flight,
+    edits: [
+      {
+        find: '  core.open = new OpenDelta(delta + 1);',
+        replace: '  void Promise.resolve().then(() => { core.open = new OpenDelta(delta + 1); });',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'failed-flush-counts-as-done',
+    breaks: 'a failed flush latches the volume and acknowledges nothing (5)',
+    file: committer,
+    edits: [
+      {
+        find: '    await this.#core.device.flush();',
+        replace: '    await this.#core.device.flush().catch(() => undefined);',
+      },
+    ],
+    scenarios: faulty,
+  },
+  {
+    name: 'failed-write-is-not-latched',
+    breaks: 'a failed write latches the volume (5)',
+    flagged: true,
+    file: 'packages/alloc-log/src/log-core.ts',
+    edits: [{ find: '    if (this.latched !== null) throw this.latched;\n', replace: '' }],
+    scenarios: faulty,
+  },
+  {
+    name: 'latched-volume-writes-on-close',
+    breaks: 'a latched volume writes nothing more, on close neither (5)',
+    flagged: true,
+    file: facade,
+    edits: [
+      {
+        find: '      core.closed = true;\n      await core.device.close();',
+        replace:
+          '      core.closed = true;\n      if (core.latched !== null) writeSlot(core, core.superblock);\n      await core.device.close();',
+      },
+    ],
+    scenarios: faulty,
+  },
+  {
+    name: 'latched-volume-goes-on-in-flight',
+    breaks: 'a latched volume writes nothing more (5)',
+    flagged: true,
+    file: committer,
+    edits: [
+      { find: '    return flight.settled || this.#core.latched !== null;', replace: '    return flight.settled;' },
+    ],
+    scenarios: ['registers/faulty', 'registers/faulty concurrent'],
+  },
+  {
+    name: 'overtaken-delta-not-written-again',
+    breaks: 'a synchronous commit writes again what is in flight (5)',
+    file: committer,
+    edits: [{ find: '    flight.log.writeSync();\n', replace: '    if (!again) flight.log.writeSync();\n' }],
+    scenarios: concurrent,
+  },
+  {
+    name: 'overtaken-writes-are-forgotten',
+    breaks: 'blocks and buffers of a late write stay untouchable until it returns (5)',
+    file: committer,
+    edits: [
+      {
+        find: `    if (flight.writeInFlight) core.waiting.lateWriteStarted();
+    else flight.releaseFrames();`,
+        replace: '    flight.releaseFrames();',
+      },
+      {
+        find: `      if (flight.settled) {
+        flight.releaseFrames();
+        this.#core.waiting.lateWriteReturned();
+      }`,
+        replace: '',
+      },
+    ],
+    scenarios: ['registers/late'],
+  },
+  {
+    name: 'late-writes-do-not-hold-blocks-back',
+    breaks: 'a block with a write in flight is not allocatable (5)',
+    file: 'packages/alloc-log/src/waiting-list.ts',
+    edits: [{ find: '    if (this.#lateWriteCount > 0) return;\n', replace: '' }],
+    scenarios: ['registers/late'],
+  },
+];
+
+export const checkpointMutants: readonly Mutant[] = [
+  {
+    name: 'superblock-overtakes-its-delta',
+    breaks: 'the superblock is written only when the flush of its delta has returned (6)',
+    flagged: true,
+    file: committer,
+    edits: [
+      { find: '      if (flight !== null) await this.#untilSettled(flight);\n', replace: '' },
+      { find: 'checkpoint.writtenWithDelta = flight !== null;', replace: 'checkpoint.writtenWithDelta = false;' },
+      {
+        find: `      assert(core.durableDelta >= checkpoint.superblock.delta, 'a superblock never overtakes its delta');
+      checkpoint.writeSlot();
+      await`,
+        replace: '      checkpoint.writeSlot();\n      await',
+      },
+    ],
+    scenarios: held,
+  },
+  {
+    name: 'superblock-overtakes-its-checkpoint',
+    breaks: "a flush begun after the last of the checkpoint's own writes has returned before the superblock (6)",
+    flagged: true,
+    file: committer,
+    edits: [
+      {
+        find: '    checkpoint.batch.writeSync();\n    this.#flushSync();',
+        replace: '    checkpoint.batch.writeSync();',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'flush-begun-before-the-checkpoint-counts',
+    breaks: "a flush begun after the last of the checkpoint's own writes has returned before the superblock (6)",
+    flagged: true,
+    file: committer,
+    edits: [{ find: '      if (!checkpoint.writtenWithDelta) await this.#flush();\n', replace: '' }],
+    scenarios: ['registers/concurrent', 'registers/calm'],
+  },
+  {
+    name: 'superblock-not-flushed',
+    breaks: 'what a checkpoint retires waits for the second durable one (6)',
+    file: committer,
+    edits: [
+      {
+        find: '      checkpoint.writeSlot();\n      await this.#flush();',
+        replace: '      checkpoint.writeSlot();',
+      },
+      { find: '    checkpoint.writeSlot();\n    this.#flushSync();', replace: '    checkpoint.writeSlot();' },
+    ],
+    scenarios: tiny,
+  },
+  {
+    name: 'one-slot-only',
+    breaks: 'the slot that is not current is written (6)',
+    flagged: true,
+    file: checkpoint,
+    edits: [{ find: 'SLOT_POSITIONS[superblock.generation % 2]!', replace: 'SLOT_POSITIONS[0]!' }],
+    scenarios: calm,
+  },
+  {
+    name: 'reuse-after-the-first-checkpoint',
+    breaks: 'what checkpoint G+1 retires is reusable only when G+2 is durable (6)',
+    flagged: true,
+    file: checkpoint,
+    edits: [
+      {
+        find: 'core.waiting.untilCheckpoint(generation + 1, delta, retired);',
+        replace: 'core.waiting.untilCheckpoint(generation, delta, retired);',
+      },
+    ],
+    scenarios: tiny,
+  },
+  {
+    name: 'chain-restarts-at-a-checkpoint',
+    breaks: 'the log chain does not restart at a checkpoint (6)',
+    flagged: true,
+    file: checkpoint,
+    edits: [
+      {
+        find: '  core.promiseCount = 0;\n  core.epoch++;',
+        replace: `  core.promiseCount = 0;
+  core.chainNumber = 0;
+  core.chainChecksum = 0;
+  core.epoch++;`,
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'free-map-image-without-its-own-allocations',
+    breaks: 'the image on disk contains its own allocations (6)',
+    flagged: true,
+    file: 'packages/alloc-log/src/free-map.ts',
+    edits: [
+      {
+        find: '    const placedNodes: Map<number, number>[] = [];\n',
+        replace: `    const placedNodes: Map<number, number>[] = [];
+    (this as any).early = new Map([...pages.changed].map((page) => {
+      const bytes = new Uint8Array(pages.blockBytes);
+      pages.copyUsed(page, bytes);
+      return [page, bytes];
+    }));
+`,
+      },
+      {
+        find: '      pages.copyUsed(page, bytes);\n      pages.pointers[page]',
+        replace: '      bytes.set((this as any).early.get(page) ?? bytes);\n      pages.pointers[page]',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'free-map-image-without-its-retirements',
+    breaks: 'the image counts as free what its own checkpoint retires (6)',
+    file: checkpoint,
+    edits: [
+      { find: '  for (const block of core.retired) retire(block);\n  core.retired = [];\n', replace: '' },
+      {
+        find: '  const stillNeeded =',
+        replace: '  for (const block of core.retired) retire(block);\n  core.retired = [];\n  const stillNeeded =',
+      },
+    ],
+    scenarios: calm,
+  },
+];
+
+export const openingMutants: readonly Mutant[] = [
+  {
+    name: 'chosen-slot-not-written-again',
+    breaks: 'an opening first writes the chosen slot again (7.1)',
+    flagged: true,
+    file: opening,
+    edits: [{ find: 'options.bothSlotsValid ? [chosen, successor] : [successor, chosen]', replace: '[successor]' }],
+    scenarios: ['registers/faulty slots'],
+  },
+  {
+    name: 'other-slot-not-written-again',
+    breaks: 'an opening writes the content of the chosen slot to the other one, too (7.1)',
+    flagged: true,
+    file: opening,
+    edits: [{ find: 'options.bothSlotsValid ? [chosen, successor] : [successor, chosen]', replace: '[chosen]' }],
+    scenarios: [...tiny, ...faulty],
+  },
+  {
+    name: 'no-opening-checkpoint',
+    breaks: 'every writable opening makes a checkpoint under a new life (7.2)',
+    flagged: true,
+    file: opening,
+    edits: [{ find: '  core.superblock = successor;\n', replace: '  core.superblock = successor;\n  return 0;\n' }],
+    scenarios: faulty,
+  },
+  {
+    name: 'one-slot-at-the-end-of-an-opening',
+    breaks: 'an opening ends by writing both slots (7.3)',
+    flagged: true,
+    file: opening,
+    edits: [
+      {
+        find: `  core.superblock = { ...core.superblock, generation: core.superblock.generation + 1 };
+  writeSlot(core, core.superblock);
+  flush();
+`,
+        replace: '',
+      },
+    ],
+    scenarios: tiny,
+  },
+  {
+    name: 'last-delta-not-copied',
+    breaks: 'after an unclean end the opening copies what the last kept delta lists (7.2)',
+    flagged: true,
+    file: opening,
+    edits: [{ find: 'if (last !== undefined && !last.flushedFirst) relocated', replace: 'if (false) relocated' }],
+    scenarios: faulty,
+  },
+  {
+    name: 'opening-uses-blocks-of-the-state-before',
+    breaks: 'an opening uses only blocks that are free both before and after the last delta (7.2)',
+    flagged: true,
+    file: opening,
+    edits: [
+      {
+        find: '  return spared;\n}\n\n/** Has the client',
+        replace:
+          '  for (const { start, count } of spared.splice(0)) pages.clearHeld(start, count);\n  return spared;\n}\n\n/** Has the client',
+      },
+    ],
+    scenarios: faulty,
+  },
+  {
+    name: 'opening-overwrites-log-blocks',
+    breaks: 'an opening touches no log block (7.2)',
+    flagged: true,
+    file: opening,
+    edits: [
+      {
+        find: '  for (const { block } of oldChain) appendExtent(spared, block, 1);',
+        replace: '  for (const { block } of oldChain) core.map.pages.clearHeld(block, 1);',
+      },
+    ],
+    scenarios: tiny,
+  },
+  {
+    name: 'opening-releases-too-early',
+    breaks: 'until both slots are written nothing that the opening replaced is reusable (7.3)',
+    flagged: true,
+    file: opening,
+    edits: [
+      {
+        find: '  release,\n',
+        replace: '  release: (block: number): void => core.map.pages.clearUsed(block, 1),\n',
+      },
+    ],
+    scenarios: [...tiny, ...faulty],
+  },
+  {
+    name: 'the-old-life-goes-on',
+    breaks: 'the opening checkpoint has a new random life id (7.2)',
+    flagged: true,
+    file: facade,
+    edits: [
+      {
+        find: `      report.relocatedBlocks = openWritable(core, recovered, {
+        lifeId: random(LIFE_ID_BYTES),`,
+        replace: `      random(LIFE_ID_BYTES);
+      report.relocatedBlocks = openWritable(core, recovered, {
+        lifeId: slots.chosen.lifeId,`,
+      },
+    ],
+    scenarios: ['registers/stale lives', ...faulty],
+  },
+  {
+    name: 'life-of-a-log-block-not-checked',
+    breaks: 'a log block verifies only if its life is that of the slot (7)',
+    flagged: true,
+    file: 'packages/alloc-log/src/log-reader.ts',
+    edits: [
+      {
+        find: '    sameLife(header.lifeId, expected.lifeId) &&\n',
+        replace: '    sameLife(header.lifeId, header.lifeId) &&\n',
+      },
+    ],
+    scenarios: ['registers/stale lives', ...faulty],
+  },
+];
+
+export const recoveryMutants: readonly Mutant[] = [
+  {
+    name: 'last-delta-taken-without-looking',
+    breaks: 'the last delta counts only if all that it lists verifies (7)',
+    flagged: true,
+    file: recovery,
+    edits: [{ find: '    !last.flushedFirst &&\n    !isAllThere', replace: '    false &&\n    !isAllThere' }],
+    scenarios: calm,
+  },
+  {
+    name: 'listed-data-not-verified',
+    breaks: 'the last delta counts only if all that it lists verifies, data included (7)',
+    flagged: true,
+    file: recovery,
+    edits: [
+      { find: 'if (!isThere(start + i, checksums[i]!)) return false;', replace: 'isThere(start + i, checksums[i]!);' },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'damage-in-the-middle-taken-for-the-end',
+    breaks: 'a block that does not verify and has a whole successor is damage and no torn end (7)',
+    flagged: true,
+    file: 'packages/alloc-log/src/log-reader.ts',
+    edits: [
+      {
+        find: '        chain.damage = damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });',
+        replace: '        damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'stale-log-block-accepted',
+    breaks: "a log block verifies only if number, delta and predecessor's checksum fit (7)",
+    flagged: true,
+    file: 'packages/alloc-log/src/log-reader.ts',
+    edits: [
+      {
+        find: '    header.number === expected.number &&\n    header.previousChecksum === expected.previousChecksum\n',
+        replace: '    header.number + header.previousChecksum > -1\n',
+      },
+      { find: '      header.delta === delta &&\n', replace: '' },
+    ],
+    scenarios: tiny,
+  },
+  {
+    name: 'torn-log-block-accepted',
+    breaks: 'a log block verifies only by its own checksum (7)',
+    file: 'packages/alloc-log/src/log-block-format.ts',
+    edits: [{ find: '  if (xxh32(scratch) !== header.checksum) return null;\n', replace: '' }],
+    scenarios: ['registers/calm', 'registers/large deltas'],
+  },
+  {
+    name: 'torn-superblock-accepted',
+    breaks: 'a slot is valid by its own checksum (6)',
+    file: 'packages/alloc-log/src/superblock-format.ts',
+    edits: [{ find: '  if (expected !== actual) throw new', replace: '  if (false) throw new' }],
+    scenarios: calm,
+  },
+  {
+    name: 'payload-of-a-full-log-block-one-byte-short',
+    breaks: 'declared lengths of records are those of the encoder (lesson 16)',
+    file: 'packages/alloc-log/src/delta-encoder.ts',
+    edits: [
+      {
+        find: '(index + 1) * payloadLimit);',
+        replace: '(index + 1) * payloadLimit - (count > 1 ? 1 : 0));',
+      },
+    ],
+    scenarios: ['registers/large deltas'],
+  },
+  {
+    name: 'promise-length-counted-wrong',
+    breaks: 'declared lengths of records are those of the encoder (lesson 16)',
+    file: 'packages/alloc-log/src/log-record-format.ts',
+    edits: [
+      {
+        find: '    writer.u8(RECORD_GONE);\n    writer.varint(payload.length);',
+        replace: '    writer.u8(RECORD_GONE);\n    writer.varint(payload.length + 1);',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'frees-not-replayed',
+    breaks: 'replay applies the allocations and the frees of each delta (7)',
+    file: recovery,
+    edits: [{ find: '      pages.clearUsed(start, count);', replace: '      void pages;' }],
+    scenarios: calm,
+  },
+  {
+    name: 'gone-after-at',
+    breaks: 'within a delta all "gone" apply before all "is at" (invariant 6)',
+    file: recovery,
+    edits: [
+      { find: '    for (const payload of records.gone) client.replayGone(payload, delta);\n', replace: '' },
+      {
+        find: '    for (const { payload, pointer } of records.at) client.replayAt(payload, pointer, delta);\n',
+        replace: `    for (const { payload, pointer } of records.at) client.replayAt(payload, pointer, delta);
+    for (const payload of records.gone) client.replayGone(payload, delta);
+`,
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'replay-forgets-the-reserved-place',
+    breaks: 'all blocks of the chain and reserved places are used after replay (7, lesson 5)',
+    flagged: true,
+    file: recovery,
+    edits: [
+      {
+        find: '  core.chain = chainBlocks(superblock, recovered.kept);',
+        replace: '  core.chain = chainBlocks(superblock, []);',
+      },
+    ],
+    scenarios: tiny,
+  },
+];
+
+export const spaceMutants: readonly Mutant[] = [
+  {
+    name: 'freed-one-delta-too-early',
+    breaks: 'what a delta frees is reusable when that delta is durable (8)',
+    file: facade,
+    edits: [
+      {
+        find: '        core.holdBack(start, count);\n        core.open.freed(start, count);',
+        replace: '        core.map.pages.clearUsed(start, count);\n        core.open.freed(start, count);',
+      },
+      {
+        find: '    if (!ownedByHead(birth)) return;\n',
+        replace: '    if (!ownedByHead(birth)) return;\n    core.waiting.untilDelta = () => undefined;\n',
+      },
+    ],
+    scenarios: tiny,
+  },
+  {
+    name: 'frees-of-others-not-owned',
+    breaks: 'a head frees a block if and only if its birth is later than its own anchor (8)',
+    flagged: true,
+    file: facade,
+    edits: [{ find: '  const anchor = 0;\n', replace: '  const anchor = 5;\n' }],
+    scenarios: calm,
+  },
+  {
+    name: 'index-nodes-take-blocks-at-once',
+    breaks: 'memory holds no unlogged allocation: index nodes have provisional numbers (3)',
+    flagged: true,
+    file: facade,
+    edits: [
+      {
+        find: '    return this.#core.provisional.take();',
+        replace: '    this.allocateBlock();\n    return this.#core.provisional.take();',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'index-nodes-take-unlogged-blocks',
+    breaks: 'memory holds no unlogged allocation (3)',
+    flagged: true,
+    file: facade,
+    edits: [
+      {
+        find: '    return this.#core.provisional.take();',
+        replace: '    this.#core.takeUsedBlock();\n    return this.#core.provisional.take();',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'views-are-ignored',
+    breaks: 'blocks freed since an open view are not reused (11)',
+    file: 'packages/alloc-log/src/waiting-list.ts',
+    edits: [{ find: 'entry.event <= reached && entry.delta <= oldestView', replace: 'entry.event <= reached' }],
+    scenarios: ['registers/views'],
+  },
+  {
+    name: 'given-back-blocks-stay-listed',
+    breaks: 'a delta lists what it wrote, not what it gave back (5.3)',
+    file: 'packages/alloc-log/src/open-delta.ts',
+    edits: [
+      { find: '    if (this.directWrites.length > 0) this.#cutDirectWrites(start, start + count);\n', replace: '' },
+    ],
+    scenarios: [...tiny, ...calm],
+  },
+  {
+    name: 'given-back-blocks-stay-allocated',
+    breaks: 'a block allocated and freed in one delta is free at once (8)',
+    file: 'packages/alloc-log/src/open-delta.ts',
+    edits: [
+      {
+        find: 'return extentBalance(this.#allocated, this.#givenBack);',
+        replace: 'return extentBalance(this.#allocated, []);',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
+    name: 'no-room-set-aside',
+    breaks: 'reservations count log, index nodes, free map, one opening and two checkpoints (9)',
+    flagged: true,
+    file: 'packages/alloc-log/src/space-accounting.ts',
+    edits: [
+      {
+        find: '  return 2 * (core.provisional.count + core.map.imageBlockBound()) + relocationBlocks + logBlocks;',
+        replace: '  return 0 * (relocationBlocks + logBlocks);',
+      },
+      { find: 'Math.max(Math.ceil(core.superblock.blockLimit / RESERVE_PART), STEP_BLOCKS)', replace: '0' },
+    ],
+    scenarios: ['registers/full'],
+  },
+  {
+    name: 'reserve-closed-to-deletes',
+    breaks: 'deletes and truncates may use the reserve (9)',
+    file: 'packages/alloc-log/src/space-accounting.ts',
+    edits: [{ find: 'const reserve = reclaiming ? 0 : Math', replace: 'const reserve = reclaiming ? 4096 : Math' }],
+    scenarios: ['registers/full'],
+  },
+];
+
+export const cacheMutants: readonly Mutant[] = [
+  {
+    name: 'buffer-changed-while-it-is-written',
+    breaks: 'a buffer that is being written is never changed: a redirect forks it (5)',
+    flagged: true,
+    file: 'packages/buffer-cache/src/buffer-cache.ts',
+    edits: [
+      {
+        find: '    if (table.writes[frame] === 0 && table.pins[frame] === ownPinCount) {\n      this.move(frame, newNumber);\n      pool.markEmpty(frame);',
+        replace: `    if (table.pins[frame] === ownPinCount) {
+      this.#giveWay(newNumber);
+      this.#index.remove(number);
+      this.#index.insert(newNumber, frame);
+      table.number[frame] = newNumber;
+      if (table.writes[frame] === 0) pool.markEmpty(frame);`,
+      },
+    ],
+    scenarios: concurrent,
+  },
+  {
+    name: 'neighbours-joined-across-a-gap',
+    breaks: 'write-back joins neighbours only (buffer-cache)',
+    file: 'packages/buffer-cache/src/write-batch.ts',
+    edits: [{ find: 'if (block === end) runs', replace: 'if (block === end || block === end + 1) runs' }],
+    scenarios: calm,
+  },
+  {
+    name: 'blocks-not-verified-when-read',
+    breaks: 'every read from the device is verified before use (10)',
+    file: 'packages/buffer-cache/src/block-reader.ts',
+    edits: [
+      {
+        find: '      if (actual !== checksum >>> 0) throw mismatch(block, checksum, actual, structure);',
+        replace: '      if (actual !== checksum >>> 0) void mismatch(block, checksum, actual, structure);',
+      },
+    ],
+    scenarios: calm,
+  },
+];

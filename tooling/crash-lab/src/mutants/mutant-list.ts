@@ -1,0 +1,21 @@
+/**
+ * All mutants.
+ */
+import type { Mutant } from '../mutation.ts';
+import {
+  cacheMutants,
+  checkpointMutants,
+  commitMutants,
+  openingMutants,
+  recoveryMutants,
+  spaceMutants,
+} from './log-mutants.ts';
+
+export const mutants: readonly Mutant[] = [
+  ...commitMutants,
+  ...checkpointMutants,
+  ...openingMutants,
+  ...recoveryMutants,
+  ...spaceMutants,
+  ...cacheMutants,
+];
