@@ -63,7 +63,8 @@ function findOrMake(head: Head, operation: Operation, path: string, flags: numbe
   const creating = (flags & O_CREAT) !== 0;
   const exclusive = creating && (flags & O_EXCL) !== 0;
   do {
-    head.staging.begin(operation, PUTS_TO_CREATE, false);
+    // Who only looks needs no room: a volume that is read-only, full or latched still reads.
+    if (creating) head.staging.begin(operation, PUTS_TO_CREATE, false);
     if (!walker.locate(operation, path, !exclusive && (flags & O_NOFOLLOW) === 0)) operation.fail('ENOENT');
     const inode = walker.inode();
     if (inode !== null) {

@@ -258,6 +258,9 @@ describe('volumes that cannot be changed', () => {
     const reader = Volume.open(device, { readOnly: true });
     expect(reader.readOnly).toBe(true);
     expect(reader.fs.readFileSync('/file', 'utf8')).toBe('content');
+    const descriptor = reader.fs.openSync('/file', 'r');
+    expect(reader.fs.readSync(descriptor, new Uint8Array(100))).toBe('content'.length);
+    reader.fs.closeSync(descriptor);
     expect(reader.fs.readdirSync('/')).toEqual(['dir', 'file', 'link', 'loop']);
     expectFailure(
       () => reader.fs.writeFileSync('/file', ''),
