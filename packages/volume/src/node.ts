@@ -3,6 +3,7 @@
  * has streams.
  */
 
+import { rmSync } from 'node:fs';
 import type { BlockDevice } from '@outwrite/blockdev';
 import { openFileDevice } from '@outwrite/blockdev/node';
 import { NodeFs } from './node/node-fs.ts';
@@ -20,7 +21,7 @@ export {
 export type NodeVolume = Volume<NodeFs>;
 
 export interface CreateVolumeOptions extends CreateOptions {
-  /** Replace what the file holds. Otherwise the file must not exist, unless it is a block device, whose content is always replaced. */
+  /** Replace what the file or block device holds. Otherwise there must be none. */
   readonly overwrite?: boolean | undefined;
 }
 
@@ -38,7 +39,13 @@ function hostDefaults(): { uid: number; gid: number; umask: number } {
 export function createVolume(path: string, options: CreateVolumeOptions = {}): NodeVolume {
   const { overwrite, ...rest } = options;
   const device = openFileDevice(path, { create: overwrite === true ? true : 'exclusive' });
-  return orClose(device, () => createWith(device, { ...hostDefaults(), ...rest }, (head) => new NodeFs(head)));
+  try {
+    return orClose(device, () => createWith(device, { ...hostDefaults(), ...rest }, (head) => new NodeFs(head)));
+  } catch (error) {
+    // The file was made for a volume that did not come about.
+    if (overwrite !== true) rmSync(path, { force: true });
+    throw error;
+  }
 }
 
 /** Opens the volume in the file or block device `path`. Throws `ENOENT`, `ELOCKED`, `ENOTVOLUME` and what `Volume.open` throws. */
