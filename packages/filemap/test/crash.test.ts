@@ -41,8 +41,10 @@ class SizedFile {
     );
   }
 
-  static open(device: BlockDevice, blockSize: number): SizedFile {
-    return new SizedFile(TreeStore.open(device, { cacheBytes: 64 * blockSize, relocateValue: relocateFileEntry }));
+  static open(device: BlockDevice, blockSize: number, readOnly = false): SizedFile {
+    return new SizedFile(
+      TreeStore.open(device, { cacheBytes: 64 * blockSize, relocateValue: relocateFileEntry, readOnly }),
+    );
   }
 
   stage(): void {
@@ -108,10 +110,14 @@ describe.each([512, 4096])('after a crash, with blocks of %i bytes', (blockSize)
       ({ device, notes }) => {
         if (notes.length === 0) return;
         const acknowledged = Math.max(...(notes as number[]));
+        const looking = SizedFile.open(device, blockSize, true);
+        const seen = looking.content();
+        expect(() => looking.file.write(0, pattern(1, 10))).toThrow('read-only');
         const sized = SizedFile.open(device, blockSize);
         const content = sized.content();
         const found = states.findLastIndex((state) => Buffer.compare(state, content) === 0);
         expect(found).toBeGreaterThanOrEqual(acknowledged);
+        expectBytes(seen, content);
         sized.expectSound();
         // The file goes on from there.
         sized.file.write(sized.file.sizeBytes, pattern(99, 3 * blockSize));

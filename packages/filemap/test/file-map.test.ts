@@ -213,6 +213,23 @@ describe.each(SIZES)('writing with blocks of %i bytes', (blockSize) => {
   });
 });
 
+describe('a commit of one changed block of a large file', () => {
+  it('writes the block, its leaf and a log block, and flushes once', () => {
+    const harness = new Harness({ maxBytes: 128 * MIB });
+    for (let at = 0; at < 32 * MIB; at += MIB) harness.file.write(at, pattern(at, MIB));
+    harness.checkpoint();
+    const before = harness.store.log.stats();
+    harness.file.write(20 * MIB + 4096, pattern(1, 4096));
+    harness.commit();
+    const after = harness.store.log.stats();
+    expect(after.flushes - before.flushes).toBe(1);
+    for (const kind of ['data', 'leaf', 'log'] as const) {
+      expect(after.bytesWritten[kind] - before.bytesWritten[kind]).toBe(4096);
+    }
+    expect(after.bytesWritten.index).toBe(before.bytesWritten.index);
+  });
+});
+
 describe('fragmented space', () => {
   it.each(SIZES)(
     'lesson 19: with only one-block holes left, a large write is stored in as many pieces (%i)',
