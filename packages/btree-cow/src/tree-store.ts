@@ -148,9 +148,12 @@ export class TreeStore {
     this.log.checkpointSync();
   }
 
-  /** Runs `fn` with no commit inside: after a crash all of its changes are there, or none. Nothing is undone when it throws. */
-  transact<T>(fn: () => T): T {
-    return this.log.transact(fn);
+  /**
+   * Runs `fn` with no commit inside: after a crash all of its changes are there, or none. Nothing is undone when it throws. With
+   * `isReclaiming` the reserve for giving up space is open to all that `fn` does.
+   */
+  transact<T>(fn: () => T, isReclaiming: boolean = false): T {
+    return this.log.transact(fn, isReclaiming);
   }
 
   /** Commits and closes the device. */
