@@ -2,7 +2,6 @@
  * `@outwrite/volume/node`: volumes in files and block devices of the operating system, with an `fs` object that returns `Buffer`s and
  * has streams.
  */
-
 import { rmSync } from 'node:fs';
 import type { BlockDevice } from '@outwrite/blockdev';
 import { openFileDevice } from '@outwrite/blockdev/node';

@@ -5,7 +5,7 @@
  * crash `open` finds the state of some commit that is not older than the last one acknowledged. A failed write or flush latches the
  * volume: it still reads, every change and commit throws, and `close` writes nothing.
  */
-import type { BlockKind, RecoveryReport } from '@outwrite/alloc-log';
+import type { BlockKind, LogBounds, LogTuning, RecoveryReport } from '@outwrite/alloc-log';
 import {
   type BlockDevice,
   ClosedError,
@@ -55,6 +55,8 @@ export interface VolumeTuning {
   clock?: (() => number) | undefined;
   /** Random bytes for ids; the host's by default. Deterministic tests give their own. */
   randomBytes?: ((length: number) => Uint8Array) | undefined;
+  /** When the log does work early. The defaults serve; tests make them small. */
+  bounds?: Partial<LogBounds> | undefined;
 }
 
 export interface CreateOptions extends VolumeTuning {
@@ -328,8 +330,9 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   return Volume.assemble(store, tree, options, factory);
 }
 
-function logTuning(tuning: VolumeTuning): { cacheBytes?: number; randomBytes?: (length: number) => Uint8Array } {
+function logTuning(tuning: VolumeTuning): LogTuning {
   return {
+    ...(tuning.bounds === undefined ? {} : { bounds: tuning.bounds }),
     ...(tuning.cacheBytes === undefined ? {} : { cacheBytes: tuning.cacheBytes }),
     ...(tuning.randomBytes === undefined ? {} : { randomBytes: tuning.randomBytes }),
   };
