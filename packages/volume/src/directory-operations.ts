@@ -13,7 +13,7 @@ import { decodeUtf8 } from './host.ts';
 import type { Inode } from './inode.ts';
 import { checkEntry, entryInode, entryType, LINK_COUNT_LIMIT } from './inode-format.ts';
 import { entryTypeOf, MODE_DIRECTORY, MODE_PERMISSIONS } from './inode-mode.ts';
-import { decodeKeyHead, KIND, KIND_OFFSET, REST_OFFSET } from './key-format.ts';
+import { KIND, KIND_OFFSET, RECORD_KEY_BYTES, REST_OFFSET, readU48BigEndian } from './key-format.ts';
 
 /** Room at staging for a new inode with its name: inode 2, content, name, directory 2, volume record. */
 export const PUTS_TO_CREATE = 7;
@@ -124,10 +124,9 @@ export function listNames(head: Head, directory: Inode, after: string | null, li
   const key = keys.bytes;
   while (cursor.valid && listed.length < limit) {
     const keyLength = cursor.keyLength;
-    if (keyLength > key.length) break;
+    if (keyLength > key.length || keyLength < RECORD_KEY_BYTES) break;
     cursor.copyKey(key, 0);
-    const head = decodeKeyHead(keys.view(keyLength));
-    if (head.inode !== directory.number || key[KIND_OFFSET] !== KIND.name) break;
+    if (readU48BigEndian(key, 0) !== directory.number || key[KIND_OFFSET] !== KIND.name) break;
     const name = decodeUtf8(key, REST_OFFSET, keyLength);
     if (name === null) throw new CorruptionError(`directory ${directory.number}`, 'a name is not UTF-8');
     let hidden = false;

@@ -101,11 +101,14 @@ export async function writeContentInBackground(
     return;
   }
   const map = beginMapped(head, operation, inode, false);
+  const write = map.writeAsync(position, source);
+  head.backgroundWrites.add(write);
   try {
-    await map.writeAsync(position, source);
+    await write;
   } catch (error) {
     rethrow(error, operation);
   } finally {
+    head.backgroundWrites.delete(write);
     endMapped(head, inode, map);
   }
 }

@@ -55,6 +55,8 @@ export class Head {
   readonly inlineLimitBytes: number;
   readonly nameLimitBytes: number;
   closed = false;
+  /** Writes from callers' memory that have not ended. */
+  readonly backgroundWrites: Set<Promise<void>> = new Set();
   /** Called before each change; the volume commits here when much is dirty. */
   beforeChange: () => void = () => {};
 

@@ -144,13 +144,15 @@ export function encodeEntry(inode: number, type: number, target: Uint8Array): vo
 
 /** Checks the value of a directory entry; its fields are then read by `entryInode` and `entryType`. Throws a `CorruptionError`. */
 export function checkEntry(directory: number, bytes: Uint8Array): void {
-  const structure = `name in directory ${directory}`;
-  if (bytes.length !== ENTRY_VALUE_BYTES) {
-    throw new CorruptionError(structure, 'its value has the wrong length', { actual: bytes.length });
-  }
+  if (bytes.length !== ENTRY_VALUE_BYTES) badEntry(directory, 'its value has the wrong length', bytes.length);
   const type = bytes[ENTRY_TYPE_AT];
-  if (type < ENTRY_FILE || type > ENTRY_SYMLINK) throw new CorruptionError(structure, 'unknown type', { actual: type });
-  if (entryInode(bytes) <= ROOT_INODE) throw new CorruptionError(structure, 'it leads to a reserved inode');
+  if (type < ENTRY_FILE || type > ENTRY_SYMLINK) badEntry(directory, 'unknown type', type);
+  const inode = entryInode(bytes);
+  if (inode <= ROOT_INODE) badEntry(directory, 'it leads to a reserved inode', inode);
+}
+
+function badEntry(directory: number, problem: string, actual: number): never {
+  throw new CorruptionError(`name in directory ${directory}`, problem, { actual });
 }
 
 export function entryInode(bytes: Uint8Array): number {

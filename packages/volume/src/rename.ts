@@ -2,7 +2,8 @@
  * Rename, after the rules of POSIX: one atomic change, over an existing name if the two go together.
  *
  * A file or link replaces a file or link, a directory an empty directory. Two names of one inode are left as they are. A directory
- * cannot move below itself; that is seen from the walk to the new place, which passes through all its ancestors.
+ * cannot move below itself; that is seen from the walk to the new place, which passes through all its ancestors. The record of what is
+ * moved stays as it is, its ctime too: POSIX leaves that open, and it keeps a rename from rewriting what stands beside the record.
  */
 import type { NameEntry } from './directory-names.ts';
 import { giveName, takeName } from './directory-operations.ts';
@@ -49,7 +50,6 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
     staging.needName(operation, oldParent, oldEntry.name, false);
     staging.needInode(operation, walker.directory, false);
     staging.needName(operation, walker.directory, walker.name, false);
-    staging.needInode(operation, moved, false);
     if (replaced !== null) {
       staging.needInode(operation, replaced, false);
       staging.needRecord(operation, false);
@@ -61,7 +61,6 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
   if (walker.entry !== null) takeName(head, newParent, walker.entry);
   takeName(head, oldParent, oldEntry);
   giveName(head, newParent, newName, moved);
-  head.touchRecord(moved);
   if (moved.isDirectory) {
     oldParent.linkCount--;
     newParent.linkCount++;

@@ -10,6 +10,7 @@ import {
   type BlockDevice,
   ClosedError,
   type CorruptionError,
+  DeviceError,
   NotAVolumeError,
   UnsupportedError,
 } from '@outwrite/blockdev';
@@ -92,6 +93,7 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
   readonly #autoCommit: AutoCommit;
   readonly #damage: CorruptionError[];
   #closing: Promise<void> | null = null;
+  #storeClosed = false;
 
   /** Made by `create` and `open`. */
   protected constructor(parts: { store: TreeStore; tree: Tree; tuning: VolumeTuning; factory: FsFactory<Fs> }) {
@@ -222,25 +224,37 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
     yield* checkVolume(this.#head, options);
   }
 
-  /** Commits, checkpoints, and closes the device. Open files are closed. Idempotent. A latched volume closes without writing. */
+  /**
+   * Waits for writes in the background, commits, checkpoints, and closes the device. Open files are closed. Idempotent. A latched volume
+   * closes without writing.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    if (this.#head.closed) return;
+    if (this.#storeClosed) return;
+    while (this.#head.backgroundWrites.size > 0) await Promise.allSettled(this.#head.backgroundWrites);
     this.#shut();
     await this.#store.close();
+    this.#storeClosed = true;
   }
 
+  /** As `close`. Throws while something is in flight, or when the last commit fails; `close` then is the way to let go of the device. */
   closeSync(): void {
-    if (this.#head.closed) return;
+    if (this.#storeClosed) return;
+    const writeCount = this.#head.backgroundWrites.size;
+    if (writeCount > 0) {
+      throw new DeviceError({ operation: 'close' }, `${writeCount} writes are under way; await close() instead`);
+    }
     this.#shut();
     this.#store.closeSync();
+    this.#storeClosed = true;
   }
 
   #shut(): void {
+    if (this.#head.closed) return;
     this.#autoCommit.stop();
     this.fs.closeDescriptors();
     this.#head.closed = true;

@@ -134,6 +134,20 @@ describe('file handles', () => {
   });
 });
 
+describe('closing the volume', () => {
+  it('waits for writes under way, and closeSync refuses', async () => {
+    const { promises: fs } = volume.fs;
+    const handle = await fs.open('/large', 'w');
+    const write = handle.write(large);
+    expect(() => volume.closeSync()).toThrowError(expect.objectContaining({ code: 'EIO' }));
+    expect(volume.closed).toBe(false);
+    await volume.close();
+    expect((await write).bytesWritten).toBe(large.length);
+    expect(volume.closed).toBe(true);
+    volume.closeSync();
+  });
+});
+
 describe('streams', () => {
   it('read and write whole files', async () => {
     const { fs } = volume;
