@@ -26,6 +26,7 @@ export function appendExtent(extents: Extent[], start: number, count: number): v
  * and allocated again; what counts at its end is the balance, which is 0 or 1 for every block.
  */
 export function extentBalance(added: readonly Extent[], removed: readonly Extent[]): Extent[] {
+  if (removed.length === 0) return joinedExtents(added);
   const edges: { at: number; step: number }[] = [];
   for (const { start, count } of added) edges.push({ at: start, step: 1 }, { at: start + count, step: -1 });
   for (const { start, count } of removed) edges.push({ at: start, step: -1 }, { at: start + count, step: 1 });
@@ -40,4 +41,16 @@ export function extentBalance(added: readonly Extent[], removed: readonly Extent
     since = at;
   }
   return balance;
+}
+
+/** The same without anything removed, which is usual: sorted and joined. */
+function joinedExtents(extents: readonly Extent[]): Extent[] {
+  const joined: Extent[] = [];
+  for (const { start, count } of extents.slice().sort((a, b) => a.start - b.start)) {
+    const last = joined[joined.length - 1];
+    if (last !== undefined && start <= last.start + last.count)
+      last.count = Math.max(last.count, start + count - last.start);
+    else joined.push({ start, count });
+  }
+  return joined;
 }
