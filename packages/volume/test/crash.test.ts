@@ -3,7 +3,7 @@
  * later one, as a whole.
  */
 import { imagesBetweenWrites, SimulatedDevice } from '@outwrite/blockdev/testing';
-import { crashPointsOf, testSeed } from '@outwrite/testkit';
+import { crashPointsOf, everyFault, testSeed } from '@outwrite/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Volume } from '../src/index.ts';
@@ -106,5 +106,24 @@ describe.each([512, 4096, 16384])('blocks of %i bytes', (blockSize) => {
       { seed, pieceBytes: blockSize, maxStates: 60, rounds: 2, device: { maxSizeBytes: 64 << 20 } },
     );
     expect(report.stateCount).toBeGreaterThan(20);
+  });
+
+  it('lesson 29: a failed read, write or flush, any single one, loses nothing that was acknowledged', async () => {
+    const seed = testSeed('faults');
+    const chosen = steps(seed ^ 0xfa17, 40);
+    let states: string[] = [];
+    const report = await everyFault(
+      async (device) => {
+        states = await workload(device, blockSize, chosen);
+      },
+      ({ device, notes, error, fault }) => {
+        if (notes.length === 0) return;
+        // The workload ended at the fault, so its list of states is that of the run without one.
+        if (fault.operation === 'write' || fault.operation === 'flush') expect(error).toBeDefined();
+        checkImage(device.kill({ trace: false }), notes, states);
+      },
+      { device: { maxSizeBytes: 64 << 20 }, operations: ['read', 'write', 'flush'], stride: 2 },
+    );
+    expect(report.runCount).toBeGreaterThan(10);
   });
 });
