@@ -73,7 +73,7 @@ function steps(seed: number, count: number): Step[] {
   const busy = step.filter((candidate) => candidate.do !== 'reopen' && candidate.do !== 'check');
   return fc
     .sample(busy, { seed, numRuns: count })
-    .flatMap((current, index): Step[] => (index % 6 === 5 ? [current, { do: 'commit' }] : [current]));
+    .flatMap((current, index): Step[] => (index % 4 === 3 ? [current, { do: 'commit' }] : [current]));
 }
 
 describe.each([512, 4096, 16384])('blocks of %i bytes', (blockSize) => {
@@ -91,7 +91,7 @@ describe.each([512, 4096, 16384])('blocks of %i bytes', (blockSize) => {
         throw new Error(`seed ${seed}, point ${point.pointIndex}: ${(error as Error).message}`, { cause: error });
       }
     }
-    expect(imageCount).toBeGreaterThan(50);
+    expect(imageCount).toBeGreaterThan(30);
   });
 
   it('so do images of any subset of what was not flushed, and crashes during recovery', async () => {
@@ -105,7 +105,7 @@ describe.each([512, 4096, 16384])('blocks of %i bytes', (blockSize) => {
       },
       { seed, pieceBytes: blockSize, maxStates: 60, rounds: 2, device: { maxSizeBytes: 64 << 20 } },
     );
-    expect(report.stateCount).toBeGreaterThan(20);
+    expect(report.stateCount).toBeGreaterThan(10);
   });
 
   it('lesson 29: a failed read, write or flush, any single one, loses nothing that was acknowledged', async () => {
@@ -124,6 +124,6 @@ describe.each([512, 4096, 16384])('blocks of %i bytes', (blockSize) => {
       },
       { device: { maxSizeBytes: 64 << 20 }, operations: ['read', 'write', 'flush'], stride: 2 },
     );
-    expect(report.runCount).toBeGreaterThan(10);
+    expect(report.runCount).toBeGreaterThan(5);
   });
 });
