@@ -248,6 +248,7 @@ export class Committer {
   #commitNow(forceCheckpoint: boolean): void {
     const core = this.#core;
     try {
+      const overtook = this.#flight !== null || this.#checkpoint !== null;
       this.#overtake();
       if (forceCheckpoint) this.#checkpointWanted = true;
       const flight = closeDelta(core, this.stagers);
@@ -255,7 +256,9 @@ export class Committer {
       this.#current = this.#current.concat(this.#next);
       this.#next = [];
       this.#flight = flight;
-      if (flight !== null) this.#completeDeltaSync(flight, false);
+      // A flush that is still in flight may fail and take with it what was written before it began, the direct writes of this delta too,
+      // and tell only who asked for it.
+      if (flight !== null) this.#completeDeltaSync(flight, overtook);
       else this.#resolveCurrent();
       if (checkpoint !== null) this.#completeCheckpointSync(checkpoint);
       if (flight !== null) {
