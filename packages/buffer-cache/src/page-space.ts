@@ -187,6 +187,15 @@ export class PageSpace {
     return ascending ? indexes : indexes.sort();
   }
 
+  /** Whether no page is dirty or being written: then the space can be closed. Costs what is cached. */
+  get isSettled(): boolean {
+    const frames = this.#index.framesFrom(0);
+    for (let i = 0; i < frames.length; i++) {
+      if (this.#table.delta[frames[i]] !== 0 || this.#table.writes[frames[i]] !== 0) return false;
+    }
+    return true;
+  }
+
   /** Discards the pages. Throws, and changes nothing, while one is dirty or being written. */
   close(): void {
     if (this.#closed) return;
