@@ -4,7 +4,7 @@
  * Entry 0 has no separator. Removing it makes entry 1 the first, whose separator then belongs to the node as a whole and is the
  * caller's to store further up. As in leaves, nothing here fails; what changes the prefix is in `index-build.ts`.
  */
-import { assert } from '@outwrite/blockdev';
+import { assert, commonPrefixLength } from '@outwrite/blockdev';
 import type { Slab } from '@outwrite/buffer-cache';
 import { FITS, FITS_COMPACTED, FITS_REPREFIXED, TOO_FULL } from './leaf-page.ts';
 import {
@@ -15,6 +15,7 @@ import {
   INDEX_CELL_HEADER_BYTES,
   INDEX_ENTRY_BYTES,
   indexCellBytes,
+  MAX_BLOCK_BYTES,
   maxKeyBytes,
 } from './node-format.ts';
 import {
@@ -165,24 +166,61 @@ export function indexFit(
   separator: Uint8Array,
   length: number,
 ): number {
-  const count = entryCount(slab, base);
-  if (count === 0) return FITS;
+  if (entryCount(slab, base) === 0) return FITS;
   const prefixLength = prefixLengthOf(slab, base);
   const shared = sharedSeparatorPrefix(slab, base, blockSize, separator, length);
-  const entryBytes = replaces ? 0 : INDEX_ENTRY_BYTES;
-  const cellSize = indexCellBytes(length - shared);
-  if (shared === prefixLength) {
-    const needed = entryBytes + cellSize;
-    if (needed <= gapBytes(slab, base)) return FITS;
-    const oldSize = replaces ? indexCellBytes(restLengthOf(slab, base, position)) : 0;
-    return needed - oldSize <= freeBytes(slab, base) ? FITS_COMPACTED : TOO_FULL;
-  }
-  const grown = prefixLength - shared;
-  let usedBytes = HEADER_BYTES + count * INDEX_ENTRY_BYTES + entryBytes + cellSize;
+  if (shared < prefixLength) return fitUnder(slab, base, blockSize, position, replaces, length, shared);
+  const needed = (replaces ? 0 : INDEX_ENTRY_BYTES) + indexCellBytes(length - prefixLength);
+  if (needed <= gapBytes(slab, base)) return FITS;
+  const oldSize = replaces ? indexCellBytes(restLengthOf(slab, base, position)) : 0;
+  if (needed - oldSize <= freeBytes(slab, base)) return FITS_COMPACTED;
+  const longest = longestPrefixLength(slab, base, blockSize, position, replaces, separator, length);
+  return longest > prefixLength ? fitUnder(slab, base, blockSize, position, replaces, length, longest) : TOO_FULL;
+}
+
+/** Whether everything fits when the node is rebuilt with a prefix of another length. */
+function fitUnder(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  position: number,
+  replaces: boolean,
+  length: number,
+  newPrefixLength: number,
+): number {
+  const count = entryCount(slab, base);
+  const grown = prefixLengthOf(slab, base) - newPrefixLength;
+  let usedBytes = HEADER_BYTES + (replaces ? count : count + 1) * INDEX_ENTRY_BYTES;
+  usedBytes += indexCellBytes(length - newPrefixLength);
   for (let i = 1; i < count; i++) {
     if (!(replaces && i === position)) usedBytes += indexCellBytes(restLengthOf(slab, base, i) + grown);
   }
-  return usedBytes <= cellEnd(blockSize, shared) ? FITS_REPREFIXED : TOO_FULL;
+  return usedBytes <= cellEnd(blockSize, newPrefixLength) ? FITS_REPREFIXED : TOO_FULL;
+}
+
+const firstSeparator = new Uint8Array(MAX_BLOCK_BYTES >>> 2);
+const lastSeparator = new Uint8Array(MAX_BLOCK_BYTES >>> 2);
+
+/** What all separators share when one that begins with the prefix is stored as in `indexFit`. */
+function longestPrefixLength(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  position: number,
+  replaces: boolean,
+  separator: Uint8Array,
+  length: number,
+): number {
+  const count = entryCount(slab, base);
+  // A single separator makes no prefix.
+  if (count - 1 + (replaces ? 0 : 1) < 2) return prefixLengthOf(slab, base);
+  const isFirst = position === 1;
+  const isLast = replaces ? position === count - 1 : position === count;
+  const first = isFirst ? separator : firstSeparator;
+  const last = isLast ? separator : lastSeparator;
+  const firstLength = isFirst ? length : copySeparator(slab, base, blockSize, 1, firstSeparator);
+  const lastLength = isLast ? length : copySeparator(slab, base, blockSize, count - 1, lastSeparator);
+  return commonPrefixLength(first, 0, firstLength, last, 0, lastLength);
 }
 
 /** Bytes of separator cells that may still be added in the worst case: whether one more of any kind fits. */

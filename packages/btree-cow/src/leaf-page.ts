@@ -4,7 +4,7 @@
  * What changes the prefix or concerns two leaves (splits, merges, compaction) is in `leaf-build.ts`. Nothing here fails: whether an entry
  * fits is asked before, in the first half of an operation, by `leafFit`.
  */
-import { assert } from '@outwrite/blockdev';
+import { assert, commonPrefixLength } from '@outwrite/blockdev';
 import type { Slab } from '@outwrite/buffer-cache';
 import type { LeafEntry } from './leaf-entry.ts';
 import {
@@ -16,6 +16,7 @@ import {
   LEAF_CELL_HEADER_BYTES,
   LEAF_ENTRY_BYTES,
   leafCellBytes,
+  MAX_BLOCK_BYTES,
   OVERFLOW_VALUE_FLAG,
   VALUE_LENGTH_MASK,
 } from './node-format.ts';
@@ -102,7 +103,7 @@ export function copyLeafRest(
 export const FITS = 0;
 /** It fits once the cells have been moved together. */
 export const FITS_COMPACTED = 1;
-/** It fits once the prefix has been shortened to `sharedPrefixLength`. */
+/** It fits once the page has been rebuilt with the prefix that its keys share then. */
 export const FITS_REPREFIXED = 2;
 export const TOO_FULL = 3;
 
@@ -129,25 +130,60 @@ export function leafFit(
 ): number {
   const prefixLength = prefixLengthOf(slab, base);
   const shared = found ? prefixLength : sharedPrefixLength(slab, base, blockSize, entry);
-  const cellSize = leafCellBytes(entry.valueLength, entry.keyLength - shared);
-  if (shared === prefixLength) {
-    if (!found) {
-      const needed = LEAF_ENTRY_BYTES + cellSize;
-      if (needed <= gapBytes(slab, base)) return FITS;
-      return needed <= freeBytes(slab, base) ? FITS_COMPACTED : TOO_FULL;
-    }
+  if (shared < prefixLength) return fitUnder(slab, base, blockSize, position, found, entry, shared);
+  const cellSize = leafCellBytes(entry.valueLength, entry.keyLength - prefixLength);
+  let needed = LEAF_ENTRY_BYTES + cellSize;
+  if (found) {
     const oldSize = leafCellSize(slab, base, position);
     if (cellSize === oldSize || cellSize <= gapBytes(slab, base)) return FITS;
-    return cellSize - oldSize <= freeBytes(slab, base) ? FITS_COMPACTED : TOO_FULL;
+    needed = cellSize - oldSize;
+  } else if (needed <= gapBytes(slab, base)) {
+    return FITS;
   }
+  if (needed <= freeBytes(slab, base)) return FITS_COMPACTED;
+  // A leaf that grew from one key, or lost the keys that kept its prefix short, may have a longer one.
+  const longest = longestPrefixLength(slab, base, position, found, entry);
+  return longest > prefixLength ? fitUnder(slab, base, blockSize, position, found, entry, longest) : TOO_FULL;
+}
+
+/** Whether everything fits when the page is rebuilt with a prefix of another length. */
+function fitUnder(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  position: number,
+  found: boolean,
+  entry: LeafEntry,
+  newPrefixLength: number,
+): number {
   const count = entryCount(slab, base);
-  const grown = prefixLength - shared;
-  let usedBytes = HEADER_BYTES + (count + 1) * LEAF_ENTRY_BYTES + cellSize;
+  const grown = prefixLengthOf(slab, base) - newPrefixLength;
+  let usedBytes = HEADER_BYTES + (found ? count : count + 1) * LEAF_ENTRY_BYTES;
+  usedBytes += leafCellBytes(entry.valueLength, entry.keyLength - newPrefixLength);
   for (let i = 0; i < count; i++) {
+    if (found && i === position) continue;
     const half = (base + leafCellOffset(slab, base, i)) >>> 1;
     usedBytes += leafCellBytes(slab.u16[half]! & VALUE_LENGTH_MASK, slab.u16[half + 1]! + grown);
   }
-  return usedBytes <= cellEnd(blockSize, shared) ? FITS_REPREFIXED : TOO_FULL;
+  return usedBytes <= cellEnd(blockSize, newPrefixLength) ? FITS_REPREFIXED : TOO_FULL;
+}
+
+const firstRest = new Uint8Array(MAX_BLOCK_BYTES >>> 2);
+const lastRest = new Uint8Array(MAX_BLOCK_BYTES >>> 2);
+
+/** What all keys share when `entry`, which begins with the prefix, is stored as in `leafFit`. */
+function longestPrefixLength(slab: Slab, base: number, position: number, found: boolean, entry: LeafEntry): number {
+  const prefixLength = prefixLengthOf(slab, base);
+  const count = entryCount(slab, base);
+  if (count === 0 || (found && count === 1)) return prefixLength;
+  const isFirst = position === 0;
+  const isLast = found ? position === count - 1 : position === count;
+  const first = isFirst ? entry.key.subarray(prefixLength) : firstRest;
+  const last = isLast ? entry.key.subarray(prefixLength) : lastRest;
+  const ownLength = entry.keyLength - prefixLength;
+  const firstLength = isFirst ? ownLength : copyLeafRest(slab, base, 0, firstRest, 0);
+  const lastLength = isLast ? ownLength : copyLeafRest(slab, base, count - 1, lastRest, 0);
+  return prefixLength + commonPrefixLength(first, 0, firstLength, last, 0, lastLength);
 }
 
 const WORD_LOOP_LIMIT_BYTES = 256;

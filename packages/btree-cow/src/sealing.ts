@@ -46,25 +46,9 @@ export class TreeSealer {
     const { id } = state;
     if (state.wasCreated) this.#sealer.gone(encodeCreated(id));
     if (state.startedDying) this.#sealer.gone(encodeDying(id));
-    const firsts: string[] = [];
-    const ends: (string | null)[] = [];
-    let coveredTo = '';
-    for (const first of [...state.gone.keys()].sort()) {
-      const end = state.gone.get(first) ?? null;
-      if (first >= coveredTo) {
-        firsts.push(first);
-        ends.push(end);
-        coveredTo = end ?? '';
-      } else if (end !== null && end > coveredTo) {
-        // A leaf that went, came again and went again may have begun a range inside another and end beyond it.
-        ends[ends.length - 1] = end;
-        coveredTo = end;
-      }
-    }
     // From the last to the first: the first leaf of a tree goes when it is the only one, in replay as it was live.
-    for (let i = firsts.length - 1; i >= 0; i--) {
-      const separator = textSeparator(firsts[i]!);
-      const end = ends[i]!;
+    for (const { first, end } of state.history.summary().reverse()) {
+      const separator = textSeparator(first);
       this.#sealer.gone(
         end === null ? encodeLeafGone(id, separator) : encodeLeavesGone(id, separator, textSeparator(end)),
       );

@@ -12,7 +12,7 @@ import { checkValue, copyKey } from './leaf-entry.ts';
 import { FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
 import { putValue } from './leaf-put.ts';
 import { fitsInline, LEAF_ENTRY_BYTES, leafCellBytes, maxKeyBytes } from './node-format.ts';
-import { entryCount, freeBytes, writeHeader } from './node-header.ts';
+import { entryCount, freeBytes, prefixLengthOf, writeHeader } from './node-header.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -74,21 +74,30 @@ export class TreeAppender {
     );
   }
 
-  /** Puts the entry at the end of the leaf that is being filled, if that leaves enough of it free and moves nothing. */
+  /** Puts the entry at the end of the leaf that is being filled, if that leaves enough of it free. */
   #appendToLeaf(value: Uint8Array): boolean {
     const state = this.#state;
     const { core } = state;
-    const { cache, blockSize, entry } = core;
+    const { cache, blockSize, entry, leafBuilder } = core;
     const frame = cache.find(this.#leafNumber);
     const slab = cache.slabOf(frame);
     const base = cache.baseOf(frame);
     const position = entryCount(slab, base);
+    const limitBytes = blockSize - blockSize / FREE_PART;
     entry.loadValue(value);
-    const addedBytes = LEAF_ENTRY_BYTES + leafCellBytes(entry.valueLength, entry.keyLength);
-    if (freeBytes(slab, base) - addedBytes < blockSize / FREE_PART) return false;
-    const fit = leafFit(slab, base, blockSize, position, false, entry);
-    if (fit !== FITS || !core.ensureRoom(0, 0)) return false;
-    insertIntoLeaf(slab, base, position, entry);
+    const addedBytes =
+      LEAF_ENTRY_BYTES + leafCellBytes(entry.valueLength, entry.keyLength - prefixLengthOf(slab, base));
+    const isSimple =
+      blockSize - freeBytes(slab, base) + addedBytes <= limitBytes &&
+      leafFit(slab, base, blockSize, position, false, entry) === FITS;
+    if (!isSimple) {
+      // The keys that have come since the leaf was begun may share a longer prefix than it has.
+      leafBuilder.load(slab, base, position, false, entry);
+      if (leafBuilder.usedBytes() > limitBytes) return false;
+    }
+    if (!core.ensureRoom(0, 0)) return false;
+    if (isSimple) insertIntoLeaf(slab, base, position, entry);
+    else leafBuilder.build(slab, base, 0, leafBuilder.count);
     state.changed();
     return true;
   }

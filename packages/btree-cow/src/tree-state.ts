@@ -8,6 +8,7 @@
 
 import { isProvisional } from '@outwrite/alloc-log';
 import { assert } from '@outwrite/blockdev';
+import { LeafHistory } from './leaf-history.ts';
 import type { StoreCore } from './store-core.ts';
 
 export class TreeState {
@@ -29,13 +30,7 @@ export class TreeState {
   // What the log will be told when the open delta is closed.
   wasCreated = false;
   startedDying = false;
-  /** Separators that came into being in the open delta, as strings of one character a byte. */
-  readonly created = new Set<string>();
-  /** Separators of leaves that the last boundary had and that are gone: separator to null, or to the end of a range of such leaves. */
-  readonly gone = new Map<string, string | null>();
-  /** The range of `gone` that the next leaf may extend: its key there, and the separator with which that leaf begins. */
-  #rangeStart = '';
-  #rangeEnd: string | null = null;
+  readonly history: LeafHistory = new LeafHistory();
   /** Where the last new entry went, to tell entries that arrive in ascending order. */
   lastInsertBlock = 0;
   lastInsertPosition = -1;
@@ -79,43 +74,20 @@ export class TreeState {
 
   /** A leaf has been made that begins at `separator`. */
   leafCreated(separator: Uint8Array, length: number): void {
-    if (this.isCatalogue) return;
-    const text = separatorText(separator, length);
-    // One that was there at the last boundary and was gone meanwhile is simply somewhere else.
-    if (this.gone.get(text) === null) this.gone.delete(text);
-    else this.created.add(text);
+    if (!this.isCatalogue) this.history.created(separatorText(separator, length));
   }
 
-  /**
-   * The leaf that begins at `separator` has been given up. The separator of the next leaf, where it is known (`nextLength` is not -1), makes
-   * one range of leaves that go one after the other.
-   */
+  /** The leaf that begins at `separator` has been given up. The next one begins at `next`, unless its length is -1: unknown. */
   leafGone(separator: Uint8Array, length: number, next: Uint8Array, nextLength: number): void {
     if (this.isCatalogue) return;
-    const text = separatorText(separator, length);
-    const isNew = this.created.delete(text);
-    const nextText = nextLength < 0 ? null : separatorText(next, nextLength);
-    if (text === this.#rangeEnd && nextText !== null && this.gone.has(this.#rangeStart)) {
-      this.gone.set(this.#rangeStart, nextText);
-      this.#rangeEnd = nextText;
-      return;
-    }
-    this.#rangeEnd = null;
-    if (isNew) return;
-    this.gone.set(text, null);
-    if (nextText !== null) {
-      this.#rangeStart = text;
-      this.#rangeEnd = nextText;
-    }
+    this.history.gone(separatorText(separator, length), nextLength < 0 ? null : separatorText(next, nextLength));
   }
 
   /** A whole delta has been told to the log. */
   deltaTold(): void {
     this.wasCreated = false;
     this.startedDying = false;
-    this.created.clear();
-    this.gone.clear();
-    this.#rangeEnd = null;
+    this.history.clear();
   }
 
   setRoot(block: number, checksum: number, birth: number, level: number): void {

@@ -165,7 +165,7 @@ describe.each([512, 4096, 16384])('a leaf of %i bytes', (blockSize) => {
           checkLeaf(slab, blockSize, model);
         }
       }),
-      { numRuns: blockSize === 512 ? 150 : 60 },
+      { numRuns: blockSize === 512 ? 150 : blockSize === 4096 ? 60 : 25 },
     );
   });
 });
