@@ -7,18 +7,25 @@
  * opening returned last, and no older than the acknowledged one: stronger than "some state not older", because a delta that is there in
  * part, or a block of an earlier life, shows at once.
  */
-import type { Model } from './layer.ts';
+import type { Random } from '@outwrite/testkit';
+import type { Layer, Model, Settings, Subject } from './layer.ts';
 
 /** A remark on the device: `delta` of `life` was acknowledged. */
 export interface AckNote {
   readonly journal: Journal;
   readonly life: number;
   readonly delta: number;
+  /**
+   * An opening was begun that had found `model` at the end of `delta`. It may commit deltas of its own (to reclaim what an earlier life
+   * left), whose numbers a lost delta of the life before had, too; none of them changes the content.
+   */
+  readonly opening?: { readonly delta: number; readonly model: Model | null };
 }
 
 interface DeltaState {
   readonly delta: number;
-  model: Model;
+  /** Null where the end of the delta fell into an operation in steps: any part of it may be there. */
+  model: Model | null;
 }
 
 export class Journal {
@@ -38,12 +45,39 @@ export class Journal {
     else states.push({ delta, model: model.clone() });
   }
 
-  /** The content at the end of `delta` of `life`; undefined before that life began. */
-  modelAt(life: number, delta: number): Model | undefined {
+  /** The deltas from `first` to before `end` ended within an operation in steps. */
+  recordPart(life: number, first: number, end: number): void {
+    const states = this.#lives[life]!;
+    if (states[states.length - 1]!.delta === first) states.pop();
+    for (let delta = first; delta < end; delta++) states.push({ delta, model: null });
+  }
+
+  /** The content at the end of `delta` of `life`; undefined before that life began, null where it is not known. */
+  modelAt(life: number, delta: number): Model | null | undefined {
     const states = this.#lives[life]!;
     for (let i = states.length - 1; i >= 0; i--) if (states[i]!.delta <= delta) return states[i]!.model;
     return undefined;
   }
+}
+
+/** Makes a random change of a subject and its model, and records it. Passes on what it throws, except for want of space. */
+export function recordedChange(
+  journal: Journal,
+  life: number,
+  parts: { layer: Layer; subject: Subject; model: Model; settings: Settings; random: Random },
+): void {
+  const { layer, subject, model, settings, random } = parts;
+  const deltaBefore = subject.openDelta;
+  let inSteps = false;
+  try {
+    inSteps = layer.change(subject, model, settings, random);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOSPC') throw error;
+    if (subject.content() !== model.text()) throw new Error('an operation that ran out of space changed something');
+  }
+  const delta = subject.openDelta;
+  if (inSteps && delta > deltaBefore) journal.recordPart(life, deltaBefore, delta);
+  journal.record(life, delta, model);
 }
 
 /** The last acknowledgement among the notes of a crash state; undefined while formatting had not returned. */
@@ -51,20 +85,25 @@ export function lastAck(notes: readonly unknown[]): AckNote | undefined {
   let last: AckNote | undefined;
   for (const note of notes as readonly AckNote[]) {
     const isNewer = last === undefined || note.journal !== last.journal || note.life !== last.life;
-    if (isNewer || note.delta > last!.delta) last = note;
+    if (isNewer || note.delta > last!.delta || note.opening !== undefined) last = note;
   }
   return last;
 }
 
 /**
- * Judges what was recovered: `text` as the content at the end of `delta`. Returns the model it equals; throws an `Error` that says what is
- * lost or wrong.
+ * Judges what was recovered: `text` as the content at the end of `delta`. Returns the model it equals, null where that is not known; throws
+ * an `Error` that says what is lost or wrong.
  */
-export function judge(ack: AckNote, delta: number, text: string): Model {
+export function judge(ack: AckNote, delta: number, text: string): Model | null {
   if (delta < ack.delta) throw new Error(`lost: delta ${ack.delta} was acknowledged, recovery ends with ${delta}`);
+  const { opening } = ack;
+  if (opening !== undefined && delta >= opening.delta) {
+    if (opening.model === null) return null;
+    if (opening.model.text() === text) return opening.model;
+  }
   const model = ack.journal.modelAt(ack.life, delta);
   if (model === undefined) throw new Error(`recovery ends with delta ${delta}, before the life began`);
-  if (model.text() !== text) {
+  if (model !== null && model.text() !== text) {
     throw new Error(
       `wrong content at the end of delta ${delta} (acknowledged: ${ack.delta})\nexpected ${model.text().slice(0, 600)}\nfound    ${text.slice(0, 600)}`,
     );

@@ -4,7 +4,7 @@
  * The runner (`workload.ts`) and the checks (`check-state.ts`) know nothing else of a layer. A model is the naive twin of the content; both
  * show themselves as the same text.
  */
-import type { LogBounds, LogStats, LogView, RecoveryReport } from '@outwrite/alloc-log';
+import type { LogBounds, LogView, RecoveryReport } from '@outwrite/alloc-log';
 import type { BlockDevice } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
 
@@ -23,6 +23,11 @@ export interface Settings {
   bounds: Partial<LogBounds>;
   /** How many different things (registers, keys, names) a workload uses. */
   population: number;
+  /**
+   * Requests stay in flight over many commits. What they may still write to is not reusable, and a synchronous call cannot wait for them:
+   * then even a delete may run out of space.
+   */
+  lateWrites?: true;
 }
 
 /** A layer on a device, open. */
@@ -31,6 +36,7 @@ export interface Subject {
   readonly durableDelta: number;
   /** How it was found; null after formatting. */
   readonly recovery: RecoveryReport | null;
+  readonly latched: boolean;
   /** The whole content as `Model.text` shows it, read through the layer. */
   content(): string;
   /** Violations of invariants 4, 5 and 9; empty when all is well. */
@@ -41,7 +47,16 @@ export interface Subject {
   checkpointSync(): void;
   close(): Promise<void>;
   openView(): LogView;
-  stats(): LogStats;
+  balance(): Balance;
+}
+
+/** Where every block of a volume stands: the first four make the last. */
+export interface Balance {
+  readonly usedBlocks: number;
+  readonly freeBlocks: number;
+  readonly waitingBlocks: number;
+  readonly reservedBlocks: number;
+  readonly limitBlocks: number;
 }
 
 export interface Layer {
@@ -49,8 +64,11 @@ export interface Layer {
   newModel(): Model;
   format(device: BlockDevice, settings: Settings, random: Random): Subject;
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject;
-  /** One random operation on both. Throws what the layer throws, with both unchanged. */
-  change(subject: Subject, model: Model, settings: Settings, random: Random): void;
+  /**
+   * One random operation on both. Throws what the layer throws, with both unchanged. True for an operation in steps, which a commit may
+   * divide.
+   */
+  change(subject: Subject, model: Model, settings: Settings, random: Random): boolean;
   /**
    * Reads something at random and compares it with the model (which is for the state that is visible now). Throws an `Error` for a
    * difference.

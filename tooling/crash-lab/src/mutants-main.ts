@@ -1,13 +1,14 @@
 /**
  * The mutant hunt as a command: says which scenario catches each mutant and after how many crash states.
  *
- * `--only PATTERN` takes those whose name contains the pattern, `--seed S` begins the search elsewhere, `--rounds N` gives up later.
+ * `--only PATTERN` takes those whose name contains the pattern, `--seed S` begins the search elsewhere, `--rounds N` gives up later,
+ * `--record` writes what caught each to `known-catches.json` (where the tests look first) and the table in `docs/testing.md`.
  */
 import { parseArgs } from 'node:util';
 import { type Catch, hunt } from './hunt.ts';
+import { recordCatches } from './mutants/catch-record.ts';
 import { mutants } from './mutants/mutant-list.ts';
 import type { Mutant } from './mutation.ts';
-import { scenarios } from './scenarios.ts';
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '30' },
     verbose: { type: 'boolean', default: false },
+    'no-control': { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
   },
 });
 
@@ -26,8 +29,9 @@ const control: Mutant = {
   edits: [],
   scenarios: [],
 };
+const usedScenarios = [...new Set(mutants.flatMap((mutant) => mutant.scenarios))];
 const controlCatch = await hunt(
-  { ...control, scenarios: scenarios.map(({ name }) => name) },
+  { ...control, scenarios: values['no-control'] ? [] : usedScenarios },
   { seed: Number(values.seed), rounds: 1 },
 );
 if (controlCatch.scenario !== null) {
@@ -45,7 +49,10 @@ async function huntNext(): Promise<void> {
   }
 }
 
+const catches: Catch[] = [];
+
 function report(caught: Catch): void {
+  catches.push(caught);
   const { mutant, scenario, seed, stateCount, violation } = caught;
   if (scenario === null) {
     missedCount++;
@@ -59,5 +66,6 @@ function report(caught: Catch): void {
 }
 
 await Promise.all([huntNext(), huntNext()]);
+if (values.record) await recordCatches(catches);
 console.log(`${missedCount} of ${wanted.length} mutants not caught`);
 process.exitCode = missedCount === 0 ? 0 : 1;

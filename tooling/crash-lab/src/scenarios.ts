@@ -3,6 +3,8 @@
  */
 import type { Layer, Settings } from './layer.ts';
 import { registerLayer } from './layers/register-layer.ts';
+import { treeLayer } from './layers/tree-layer.ts';
+import { volumeLayer } from './layers/volume-layer.ts';
 import type { StepKind, WorkloadShape } from './workload.ts';
 
 export interface Scenario {
@@ -116,7 +118,13 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         stepCount: 300,
         holdTurns: 3000,
         weights: { change: 10, commit: 2, commitSync: 5, checkpointSync: 0.5, checkpoint: 0.3, turns: 1, settle: 0.1 },
-        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 90, bounds: { ...bounds, syncWriteBytes: 0 } },
+        settings: {
+          ...settings,
+          maxBlocks: TINY_BLOCKS,
+          population: 90,
+          bounds: { ...bounds, syncWriteBytes: 0 },
+          lateWrites: true,
+        },
       },
     },
     'faulty slots': {
@@ -162,4 +170,17 @@ function scenariosOf(layer: Layer, settings: Settings): Scenario[] {
   return Object.entries(shapes(settings)).map(([name, rest]) => ({ name: `${layer.name}/${name}`, layer, ...rest }));
 }
 
-export const scenarios: readonly Scenario[] = [...scenariosOf(registerLayer, registerSettings)];
+const treeSettings: Settings = { ...registerSettings, population: 60 };
+
+const volumeSettings: Settings = {
+  ...registerSettings,
+  cacheBytes: 1 << 17,
+  bounds: { ...smallBounds, flushFirstBytes: 1 << 14 },
+  population: 8,
+};
+
+export const scenarios: readonly Scenario[] = [
+  ...scenariosOf(registerLayer, registerSettings),
+  ...scenariosOf(treeLayer, treeSettings),
+  ...scenariosOf(volumeLayer, volumeSettings),
+];

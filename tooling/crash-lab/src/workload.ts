@@ -5,10 +5,10 @@
  * What was acknowledged is noted on the device (`AckNote`), so that every crash of the run can be judged afterwards. The run itself is
  * judged as well: each opening must find what the journal allows, a latched volume must write nothing more, audits must be clean.
  */
-import { DeviceError, LatchedError, NoSpaceError } from '@outwrite/blockdev';
+import { ClosedError, DeviceError, LatchedError } from '@outwrite/blockdev';
 import type { SimulatedDevice, SimulatedDeviceOptions } from '@outwrite/blockdev/testing';
 import { type Random, unevenHold } from '@outwrite/testkit';
-import { type AckNote, Journal, judge } from './journal.ts';
+import { type AckNote, Journal, judge, recordedChange } from './journal.ts';
 import type { Layer, Model, Settings, Subject } from './layer.ts';
 
 export type StepKind =
@@ -56,8 +56,15 @@ export async function runWorkload(
   device: SimulatedDevice,
 ): Promise<void> {
   const run = new WorkloadRun(layer, shape, random, device);
-  await run.all();
+  try {
+    await run.all();
+  } catch (error) {
+    if (!(error instanceof PartReached)) throw error;
+  }
 }
+
+/** An opening found the middle of an operation in steps: the run ends here, there is no model to go on with. */
+class PartReached extends Error {}
 
 class WorkloadRun {
   readonly layer: Layer;
@@ -77,6 +84,8 @@ class WorkloadRun {
   /** Set by whatever met the latch first. */
   latched: LatchedError | null = null;
   unexpected: unknown = null;
+  /** The content that the last clean close left. */
+  closedWith: string | null = null;
   acked = 0;
   openViews: { release(): void; verify: () => void }[] = [];
 
@@ -106,17 +115,17 @@ class WorkloadRun {
       }
       try {
         await this.#step(kind);
+        if (i % 8 === 7 && !this.subject.latched) this.#audit();
       } catch (error) {
         await this.#afterError(error);
       }
       if (this.unexpected !== null) throw this.unexpected;
       if (this.latched !== null) await this.#afterLatch();
-      if (i % 8 === 7) this.#audit();
     }
     await this.#settle();
     await turns(this.shape.holdTurns);
     if (this.unexpected !== null) throw this.unexpected;
-    this.#audit();
+    if (!this.armed) this.#audit();
   }
 
   #acknowledge(delta: number): void {
@@ -161,7 +170,7 @@ class WorkloadRun {
         break;
       case 'reopen':
         await this.#close();
-        if (this.unexpected === null && !this.subject.stats().latched) this.#open();
+        if (this.unexpected === null && !this.subject.latched) this.#open();
         break;
       case 'kill':
         this.#releaseViews(false);
@@ -201,22 +210,15 @@ class WorkloadRun {
   }
 
   #change(): void {
-    const { subject } = this;
-    try {
-      this.layer.change(subject, this.model, this.shape.settings, this.random);
-    } catch (error) {
-      if (!(error instanceof NoSpaceError)) throw error;
-      if (subject.content() !== this.model.text())
-        throw new Error('an operation that ran out of space changed something');
-    }
-    this.journal.record(this.life, subject.openDelta, this.model);
+    const { layer, subject, model, random } = this;
+    recordedChange(this.journal, this.life, { layer, subject, model, settings: this.shape.settings, random });
   }
 
   #follow(promise: Promise<unknown>): void {
     const { process } = this;
     const watched = promise.catch((error: unknown) => {
       if (process !== this.process) return;
-      if (error instanceof LatchedError && this.armed) this.latched ??= error;
+      if (codeOf(error) === 'ELATCHED' && this.armed) this.latched ??= new LatchedError(error);
       else this.unexpected ??= error;
     });
     this.inFlight.push(watched);
@@ -231,7 +233,12 @@ class WorkloadRun {
     this.#releaseViews(true);
     await this.subject.close();
     await this.#settle();
-    if (!this.subject.stats().latched) this.#acknowledge(this.subject.openDelta - 1);
+    if (this.subject.latched) {
+      this.latched ??= new LatchedError(new Error('the volume was latched when it was closed'));
+      return;
+    }
+    this.#acknowledge(this.subject.durableDelta);
+    this.closedWith = this.model.text();
   }
 
   /** Opens what is there, in another process, and judges it. A fault that is still armed belongs to the device before. */
@@ -241,11 +248,18 @@ class WorkloadRun {
     this.device = this.device.kill({ trace: false, ...this.#deviceOptions() });
     const ack: AckNote = { journal: this.journal, life: this.life, delta: this.acked };
     const readOnly = layer.open(this.device, shape.settings, { readOnly: true, random });
+    const found = readOnly.content();
+    const begun = { delta: readOnly.recovery!.delta, model: judge(ack, readOnly.recovery!.delta, found) };
+    this.device.note({ ...ack, opening: begun } satisfies AckNote);
     const subject = layer.open(this.device, shape.settings, { readOnly: false, random: random.derive(this.life, 3) });
     const delta = subject.recovery!.delta;
     const text = subject.content();
-    if (readOnly.content() !== text) throw new Error('a read-only and a writable opening find different states');
-    this.model = judge(ack, delta, text).clone();
+    if (found !== text) throw new Error('a read-only and a writable opening find different states');
+    if (this.closedWith !== null && this.closedWith !== text) throw new Error('closing has lost something');
+    this.closedWith = null;
+    const judged = judge(ack, delta, text);
+    if (judged === null) throw new PartReached();
+    this.model = judged.clone();
     this.subject = subject;
     this.armed = false;
     this.latched = null;
@@ -257,9 +271,9 @@ class WorkloadRun {
   }
 
   async #afterError(error: unknown): Promise<void> {
-    if (error instanceof LatchedError && this.armed) this.latched ??= error;
-    else if (error instanceof DeviceError && this.armed) this.latched ??= new LatchedError(error);
-    else throw error;
+    const isFailure = error instanceof DeviceError || codeOf(error) === 'ELATCHED' || codeOf(error) === 'EIO';
+    if (!isFailure || !this.armed) throw error;
+    this.latched ??= error instanceof LatchedError ? error : new LatchedError(error);
   }
 
   /** A latched volume refuses changes, writes nothing more, and closes; the next process finds nothing lost. */
@@ -275,7 +289,7 @@ class WorkloadRun {
       try {
         attempt();
       } catch (error) {
-        if (!(error instanceof LatchedError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
     await subject.commit().then(
@@ -283,11 +297,13 @@ class WorkloadRun {
         throw new Error('a latched volume acknowledges a commit');
       },
       (error: unknown) => {
-        if (!(error instanceof LatchedError)) throw error;
+        if (!isRefusal(error)) throw error;
       },
     );
     this.#releaseViews(false);
-    await subject.close();
+    await subject.close().catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
+    });
     if (device.operationCounts.write !== written) throw new Error('a latched volume has written');
     await turns(this.#settleTurns);
     if (device.operationCounts.write !== written) throw new Error('a latched volume has written');
@@ -317,11 +333,20 @@ class WorkloadRun {
     if (this.device.changedBufferCount > 0) throw new Error('a buffer was changed while it was being written');
     const findings = this.subject.audit();
     if (findings.length > 0) throw new Error(`audit of the workload: ${findings.slice(0, 5).join('; ')}`);
-    const { usedBlocks, freeBlocks, waitingBlocks, reservedBlocks, limitBlocks } = this.subject.stats();
+    const { usedBlocks, freeBlocks, waitingBlocks, reservedBlocks, limitBlocks } = this.subject.balance();
     if (usedBlocks + freeBlocks + waitingBlocks + reservedBlocks !== limitBlocks) {
       throw new Error('used + free + waiting + reserved is not all');
     }
   }
+}
+
+/** What a latched subject answers; closing may have been what met the failure. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof LatchedError || error instanceof ClosedError || codeOf(error) === 'ELATCHED';
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string }).code;
 }
 
 async function turns(count: number): Promise<void> {

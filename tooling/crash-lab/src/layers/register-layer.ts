@@ -1,10 +1,10 @@
 /**
  * The registers as a layer of the lab: the log alone, with nothing above it.
  */
-import { AllocLog, type LogStats, type LogView, type RecoveryReport } from '@outwrite/alloc-log';
+import { AllocLog, type LogView, type RecoveryReport } from '@outwrite/alloc-log';
 import { type BlockDevice, NoSpaceError, xxh32 } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
-import type { Layer, Model, Settings, Subject } from '../layer.ts';
+import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
 import { logOptions } from '../log-options.ts';
 import { RegisterClient } from './register-client.ts';
 
@@ -45,6 +45,10 @@ class RegisterSubject implements Subject {
     return this.log.recovery;
   }
 
+  get latched(): boolean {
+    return this.log.latched !== null;
+  }
+
   content(): string {
     const ids = [...this.client.registers.keys()].sort((a, b) => a - b);
     return JSON.stringify(ids.map((id) => [id, this.client.get(id)]));
@@ -78,7 +82,7 @@ class RegisterSubject implements Subject {
     return this.log.openView();
   }
 
-  stats(): LogStats {
+  balance(): Balance {
     return this.log.stats();
   }
 }
@@ -111,7 +115,7 @@ export const registerLayer: Layer = {
     return new RegisterSubject(client, log);
   },
 
-  change(subject: Subject, model: Model, settings: Settings, random: Random): void {
+  change(subject: Subject, model: Model, settings: Settings, random: Random): boolean {
     const { client } = subject as RegisterSubject;
     const { values } = model as RegisterModel;
     const id = random.below(settings.population);
@@ -119,15 +123,17 @@ export const registerLayer: Layer = {
       try {
         client.delete(id);
       } catch (error) {
-        if (error instanceof NoSpaceError) throw new Error('a delete ran out of space', { cause: error });
+        if (error instanceof NoSpaceError && settings.lateWrites !== true)
+          throw new Error('a delete ran out of space', { cause: error });
         throw error;
       }
       values.delete(id);
-      return;
+      return false;
     }
     const value = random.u32().toString(36);
     client.set(id, value, random.chance(0.3));
     values.set(id, value);
+    return false;
   },
 
   probe(subject: Subject, model: Model, settings: Settings, random: Random): void {

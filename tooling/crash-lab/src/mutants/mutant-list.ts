@@ -10,6 +10,7 @@ import {
   recoveryMutants,
   spaceMutants,
 } from './log-mutants.ts';
+import { fileMutants, treeMutants } from './tree-mutants.ts';
 
 export const mutants: readonly Mutant[] = [
   ...commitMutants,
@@ -18,4 +19,6 @@ export const mutants: readonly Mutant[] = [
   ...recoveryMutants,
   ...spaceMutants,
   ...cacheMutants,
+  ...treeMutants,
+  ...fileMutants,
 ];
