@@ -124,18 +124,27 @@ export function survivingLogHeaders(block: Uint8Array): LogHeader[] {
   return headers;
 }
 
-/** The header of a log block that is whole (both headers alike, checksum right, unused payload zero), else null. */
+/**
+ * The header of a log block that is whole (both headers alike, checksum right, unused payload zero), else null. The checksum fields are
+ * zeroed while it is computed, and put back.
+ */
 export function decodeLogBlock(block: Uint8Array): LogHeader | null {
   const header = readHeader(block, 0);
   if (header === null) return null;
   const tail = block.length - LOG_HEADER_BYTES;
   for (let i = 0; i < LOG_HEADER_BYTES; i++) if (block[i] !== block[tail + i]) return null;
-  const scratch = block.slice();
-  writeHeader(scratch, 0, header, 0, 0);
-  writeHeader(scratch, tail, header, 0, 0);
-  if (xxh32(scratch) !== header.checksum) return null;
+  const ownChecksum = getU32(block, L.headerChecksum);
+  for (const at of [0, tail]) setChecksums(block, at, 0, 0);
+  const actual = xxh32(block);
+  for (const at of [0, tail]) setChecksums(block, at, header.checksum, ownChecksum);
+  if (actual !== header.checksum) return null;
   for (let i = LOG_HEADER_BYTES + header.payloadBytes; i < tail; i++) if (block[i] !== 0) return null;
   return header;
+}
+
+function setChecksums(block: Uint8Array, at: number, checksum: number, ownChecksum: number): void {
+  setU32(block, at + L.checksum, checksum);
+  setU32(block, at + L.headerChecksum, ownChecksum);
 }
 
 export function sameLife(a: Uint8Array, b: Uint8Array): boolean {
