@@ -1,5 +1,5 @@
 /**
- * All mutants.
+ * All mutants in the order of the layers, as the command and the tests go through them.
  */
 import type { Mutant } from '../mutation.ts';
 import {
