@@ -18,6 +18,7 @@ import type { LogCore } from './log-core.ts';
 import type { ListedKind } from './log-record-format.ts';
 import type { LogStats, RecoveryReport } from './log-stats.ts';
 import { type LogTuning, makeCore, platformRandomBytes } from './log-tuning.ts';
+import { OpenDelta } from './open-delta.ts';
 import { openWritable } from './opening.ts';
 import { loadFreeMap, recoverLog, recoveryReport, replay } from './recovery.ts';
 import { Room } from './room.ts';
@@ -125,6 +126,7 @@ export class AllocLog {
     core.counters.flushes += 4;
     checkpoint.releaseFrames();
     core.waiting.checkpointDurable(core.superblock.generation);
+    core.open = new OpenDelta(core.open.number);
     return log;
   }
 

@@ -4,7 +4,14 @@
  * It also holds the only door to the latch: whoever meets a failure after which the image on disk and the one in memory may differ
  * calls `latch`, and from then on `check` throws the same clear error to everybody.
  */
-import { assert, type BlockDevice, ClosedError, LatchedError, ReadOnlyError } from '@outwrite/blockdev';
+import {
+  assert,
+  type BlockDevice,
+  ClosedError,
+  CorruptionError,
+  LatchedError,
+  ReadOnlyError,
+} from '@outwrite/blockdev';
 import type { BufferCache } from '@outwrite/buffer-cache';
 import type { FreeMap } from './free-map.ts';
 import type { LogClient } from './log-client.ts';
@@ -142,7 +149,12 @@ export class LogCore {
 
   /** Turns used blocks into blocks that wait: free in every image from now on, and not to be reused yet. */
   holdBack(start: number, count: number): void {
-    this.map.pages.clearUsed(start, count);
-    this.map.pages.setHeld(start, count);
+    const { pages } = this.map;
+    for (let block = start; block < start + count; block++) {
+      if (pages.isUsed(block) && !pages.isHeld(block)) continue;
+      throw new CorruptionError('free map', 'a block that was in use counts as free', { block });
+    }
+    pages.clearUsed(start, count);
+    pages.setHeld(start, count);
   }
 }

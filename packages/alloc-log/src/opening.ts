@@ -15,6 +15,7 @@ import { takeCheckpoint, writeSlot } from './checkpoint.ts';
 import { appendExtent, type Extent } from './extent.ts';
 import type { LogCore } from './log-core.ts';
 import type { LoggedDelta } from './log-reader.ts';
+import { OpenDelta } from './open-delta.ts';
 import { type RecoveredLog, readVerified } from './recovery.ts';
 
 /** Makes the opening checkpoint and returns the number of blocks that were copied for it. */
@@ -58,6 +59,8 @@ export function openWritable(
   for (const { start, count } of spared) core.map.pages.clearHeld(start, count);
   core.waiting.checkpointDurable(core.superblock.generation);
   core.counters.checkpoints++;
+  // Whatever relocation did to nodes is in the checkpoint: there is nothing to commit yet.
+  core.open = new OpenDelta(core.open.number);
   return relocatedCount;
 }
 

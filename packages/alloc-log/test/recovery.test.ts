@@ -126,6 +126,19 @@ describe('recovery', () => {
   });
 });
 
+describe('an opening', () => {
+  it('leaves nothing to commit', () => {
+    const { device } = threeDeltas();
+    const { log } = open(device);
+    expect(log.recovery?.relocatedBlocks).toBe(1);
+    expect(log.hasChanges).toBe(false);
+    const { write } = device.operationCounts;
+    expect(log.commitSync()).toBe(3);
+    expect(device.operationCounts.write).toBe(write);
+    expect(format().log.hasChanges).toBe(false);
+  });
+});
+
 describe('what is no good volume', () => {
   const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 
