@@ -160,7 +160,7 @@ describe('ls, tree, stat and du', () => {
       mode: '0640',
       sizeBytes: 6,
       links: 2,
-      modified: '2017-07-14T02:40:00.123456000Z',
+      modified: '2017-07-14T02:40:00.125000000Z',
     });
     const listed = JSON.parse(await outwriteOk(['ls', '--json', volume, '/docs'])) as Record<string, unknown>[];
     expect(listed.find(({ name }) => name === 'hello.txt')).toEqual(entry);
