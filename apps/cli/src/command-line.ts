@@ -23,6 +23,7 @@ import { mkdirCommand } from './commands/mkdir.ts';
 import { mvCommand } from './commands/mv.ts';
 import { putCommand } from './commands/put.ts';
 import { rmCommand } from './commands/rm.ts';
+import { scrubCommand } from './commands/scrub.ts';
 import { statCommand } from './commands/stat.ts';
 import { treeCommand } from './commands/tree.ts';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-codes.ts';
@@ -40,7 +41,7 @@ export interface CommandLineStreams {
 }
 
 const COMMANDS: readonly (readonly [string, readonly ((context: CommandContext) => Command)[]])[] = [
-  ['Volumes:', [createCommand, infoCommand, dfCommand, logCommand, checkCommand]],
+  ['Volumes:', [createCommand, infoCommand, dfCommand, logCommand, checkCommand, scrubCommand]],
   ['Directory trees:', [importCommand, exportCommand, duCommand, treeCommand]],
   [
     'Files:',

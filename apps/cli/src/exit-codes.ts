@@ -4,9 +4,9 @@
  * Every failure has one of these; which error leads to which is decided in `failures.ts` and nowhere else. Do not renumber.
  */
 export const EXIT = {
-  /** Everything asked for was done; for `check`: the volume is clean. */
+  /** Everything asked for was done; for `check` and `scrub`: the volume is clean. */
   ok: 0,
-  /** The operation failed or was done in part only; for `check`: there are findings. */
+  /** The operation failed or was done in part only; for `check` and `scrub`: there are findings. */
   failed: 1,
   /** The command line makes no sense: unknown command or option, missing or malformed argument. */
   usage: 2,
@@ -28,8 +28,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The codes as the help shows them. */
 export const EXIT_CODE_HELP = `Exit codes:
-  0    done; for check: the volume is clean
-  1    failed, or done in part only; for check: there are findings
+  0    done; for check and scrub: the volume is clean
+  1    failed, or done in part only; for check and scrub: there are findings
   2    the command line makes no sense
   3    no volume, or damaged, cut short, or made by a newer release
   4    another process has the volume open

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { outwrite, outwriteOk } from './command-run.ts';
 
 const COMMANDS = [
-  ...['create', 'info', 'df', 'log', 'check', 'import', 'export', 'du', 'tree'],
+  ...['create', 'info', 'df', 'log', 'check', 'scrub', 'import', 'export', 'du', 'tree'],
   ...['ls', 'stat', 'cat', 'put', 'get', 'mkdir', 'rm', 'mv', 'ln'],
 ];
 

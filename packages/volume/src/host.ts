@@ -39,6 +39,11 @@ export function startTimer(run: () => void, milliseconds: number): unknown {
   return timer;
 }
 
+/** Resolves after so many milliseconds, and not before others had their turn. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => host.setTimeout(resolve, milliseconds));
+}
+
 export function stopTimer(timer: unknown): void {
   host.clearTimeout(timer);
 }

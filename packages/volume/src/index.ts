@@ -22,5 +22,6 @@ export type { TimeLike } from './timestamp.ts';
 export { type CreateOptions, Volume, type VolumeOpenOptions, type VolumeTuning } from './volume.ts';
 export type { CheckOptions, Finding } from './volume-check.ts';
 export { VolumeFs } from './volume-fs.ts';
+export type { DamagedInode, ScrubOptions, ScrubProgress, ScrubReport } from './volume-scrub.ts';
 export type { VolumeStats } from './volume-stats.ts';
 export { XATTR_BYTES_LIMIT, type XattrMode } from './xattrs.ts';

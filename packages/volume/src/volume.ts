@@ -33,6 +33,7 @@ import { KeyScratch, KIND, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 import { Clock } from './timestamp.ts';
 import { type CheckOptions, checkVolume, type Finding } from './volume-check.ts';
 import { VolumeFs } from './volume-fs.ts';
+import { type ScrubOptions, type ScrubReport, scrubVolume } from './volume-scrub.ts';
 import { collectStats, type VolumeStats } from './volume-stats.ts';
 
 /** How a volume behaves while it is open. Nothing of it is stored. */
@@ -76,6 +77,8 @@ const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 const DEFAULT_INODES = 32_768;
 const DEFAULT_NAMES = 65_536;
 const DEFAULT_COMMIT_MILLISECONDS = 5_000;
+/** A scrub reads each node once, so its cache is small. */
+const SCRUB_CACHE_BYTES = 4 * 1024 * 1024;
 const ROOT_MODE: number = MODE_DIRECTORY | 0o755;
 
 /** Makes the `fs` object of a head; the `node` entry has its own. */
@@ -222,6 +225,19 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
       };
     }
     yield* checkVolume(this.#head, options);
+  }
+
+  /**
+   * Verifies every checksum of live metadata and data against the device, at a bounded rate if one is given, and tells what is hit by path.
+   * Metadata is read in one synchronous turn, then the content of files one extent in a turn; the volume may be used meanwhile. Commits
+   * first. Never throws for a bad image; throws when the volume is latched or is closed meanwhile.
+   */
+  async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
+    this.#check();
+    if (!this.#head.readOnly) this.#store.commitSync();
+    const openAgain = (device: BlockDevice): Head =>
+      Volume.open(device, { readOnly: true, cacheBytes: SCRUB_CACHE_BYTES, autoCommitMilliseconds: 0 }).#head;
+    return await scrubVolume(this.#head, openAgain, options);
   }
 
   /**

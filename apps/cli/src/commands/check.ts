@@ -1,12 +1,12 @@
 /** `outwrite check`: everything verified, everything wrong listed. */
 
 import { openFileDevice } from '@outwrite/blockdev/node';
-import { type Finding, Volume } from '@outwrite/volume';
+import { Volume } from '@outwrite/volume';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { findingText } from '../finding-text.ts';
 import { ObservedDevice } from '../observed-device.ts';
-import { printableName } from '../printable.ts';
 import { Progress } from '../progress.ts';
 import { formatCounted, formatDuration, parseSize } from '../quantities.ts';
 import { recoveryText } from '../recovery-text.ts';
@@ -95,13 +95,4 @@ async function listFindings(
     progress?.finish();
   }
   return counts;
-}
-
-/** `error wrong-link-count, inode: ... (/a/b, inode 12, block 99)`. */
-function findingText({ severity, code, structure, message, path, inode, block }: Finding): string {
-  const where: string[] = [];
-  if (path !== undefined) where.push(printableName(path));
-  if (inode !== undefined) where.push(`inode ${inode}`);
-  if (block !== undefined) where.push(`block ${block}`);
-  return `${severity} ${code}, ${structure}: ${message}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
 }

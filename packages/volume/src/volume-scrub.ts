@@ -1,0 +1,271 @@
+/**
+ * Scrubbing: every checksum of what is live is verified against the device, at a bounded rate, while the volume is in use.
+ *
+ * Two parts. The metadata (superblocks, log, free map, nodes, overflow values, and how they hang together) is read in one synchronous turn by
+ * a second, read-only opening of the device with a cache of its own: what the caches of the volume hold proves nothing about the medium.
+ * Then the blocks of all files are read, one extent in a turn, with pauses that keep the rate; between turns the volume may change.
+ *
+ * Why that is sound while others write: an entry is read and its blocks are verified in the same turn, and a block that an entry of the
+ * present tree names is not reused. What belongs to a delta that is not durable yet may still be on its way to the device and is left out.
+ */
+import { readSlots } from '@outwrite/alloc-log';
+import { type BlockDevice, CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
+import { decodeFileEntry, type Extent, type ReclaimRange } from '@outwrite/filemap';
+import { findPaths, walkEntries } from './entry-walk.ts';
+import type { Head } from './head.ts';
+import { pause } from './host.ts';
+import { entryInode } from './inode-format.ts';
+import { decodeKeyHead, KIND, VOLUME_INODE } from './key-format.ts';
+import { ObservedReads } from './observed-reads.ts';
+import { checkVolume, type Finding } from './volume-check.ts';
+
+export interface ScrubOptions {
+  /** The most bytes that are read in a second, on average; no bound by default. The metadata is read in one go and waited for after that. */
+  readonly bytesPerSecond?: number | undefined;
+  /** Told of everything that is wrong, as it is found. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
+  /** Told now and then how far it is. */
+  readonly onProgress?: ((progress: ScrubProgress) => void) | undefined;
+  /** Ends the scrub early: it then returns what it has, with `complete` false. */
+  readonly signal?: { readonly aborted: boolean } | undefined;
+}
+
+export interface ScrubProgress {
+  readonly verifiedBytes: number;
+  /** The size of all used blocks: a bound, since what waits to be reused is not read. */
+  readonly totalBytes: number;
+}
+
+/** An inode of which something cannot be read. */
+export interface DamagedInode {
+  readonly inode: number;
+  /** One of its paths; undefined if no readable name leads to it. */
+  readonly path: string | undefined;
+}
+
+export interface ScrubReport extends ScrubProgress {
+  readonly complete: boolean;
+  readonly errorCount: number;
+  readonly warningCount: number;
+  /** Files, directories and links that are hit, by inode number. */
+  readonly damaged: readonly DamagedInode[];
+}
+
+/** A second opening of the volume on the same device; it need not be closed. */
+export type OpenAgain = (device: BlockDevice) => Head;
+
+/** Bytes read in one turn when nobody asks for a rate, so that others get theirs. */
+const TURN_BYTES = 4 * 1024 * 1024;
+/** Shorter pauses than this are saved up. */
+const LEAST_PAUSE_MILLISECONDS = 5;
+/** The longest single pause: `signal` and `onProgress` are served in between. */
+const LONGEST_PAUSE_MILLISECONDS = 200;
+
+/** See `Volume.scrub`. The caller has committed. */
+export async function scrubVolume(head: Head, openAgain: OpenAgain, options: ScrubOptions): Promise<ScrubReport> {
+  const { bytesPerSecond } = options;
+  if (bytesPerSecond !== undefined && !(bytesPerSecond > 0)) throw new RangeError('bytesPerSecond must be positive');
+  const scrub = new Scrub(head, options);
+  const startTime = Date.now();
+  let turnBytes = 0;
+  for (const steps of [scrub.metadata(openAgain), scrub.data()]) {
+    for (const stepBytes of steps) {
+      turnBytes += stepBytes;
+      options.onProgress?.(scrub.progress);
+      for (;;) {
+        if (options.signal?.aborted === true) return scrub.report(false);
+        const dueTime = bytesPerSecond === undefined ? 0 : startTime + (scrub.verifiedBytes / bytesPerSecond) * 1000;
+        const milliseconds = dueTime - Date.now();
+        if (milliseconds < LEAST_PAUSE_MILLISECONDS && turnBytes < TURN_BYTES) break;
+        turnBytes = 0;
+        await pause(Math.max(0, Math.min(milliseconds, LONGEST_PAUSE_MILLISECONDS)));
+        // Throws if it was closed or has failed meanwhile.
+        head.begin();
+      }
+    }
+  }
+  return scrub.report(true);
+}
+
+class Scrub {
+  readonly #head: Head;
+  readonly #options: ScrubOptions;
+  readonly #hit: Set<number> = new Set();
+  #errorCount = 0;
+  #warningCount = 0;
+  verifiedBytes = 0;
+
+  constructor(head: Head, options: ScrubOptions) {
+    this.#head = head;
+    this.#options = options;
+  }
+
+  get progress(): ScrubProgress {
+    const totalBytes = this.#head.log.stats().usedBlocks * this.#head.log.blockSize;
+    return { verifiedBytes: Math.min(this.verifiedBytes, totalBytes), totalBytes };
+  }
+
+  report(complete: boolean): ScrubReport {
+    const numbers = [...this.#hit].sort((a, b) => a - b);
+    const paths = findPaths(this.#head, numbers);
+    return {
+      ...this.progress,
+      verifiedBytes: this.verifiedBytes,
+      complete,
+      errorCount: this.#errorCount,
+      warningCount: this.#warningCount,
+      damaged: numbers.map((inode) => ({ inode, path: paths.get(inode) })),
+    };
+  }
+
+  /** Everything but the content of files, as it is on the device now; yields the bytes that were read. */
+  *metadata(openAgain: OpenAgain): Generator<number> {
+    const device = new ObservedReads(this.#head.log.device);
+    try {
+      if (!readSlots(device).bothValid) {
+        this.#tell('damaged', 'superblock', 'one of the two slots is not valid; the next writable opening renews it');
+      }
+      const again = openAgain(device);
+      const { damage, droppedDelta } = again.log.recovery!;
+      if (damage instanceof OutwriteError) this.#tellError(damage);
+      // What this volume knows to be durable has to be there; in a volume at rest a torn end is none of it.
+      if (again.log.durableDelta < this.#head.log.durableDelta) {
+        const message = `delta ${this.#head.log.durableDelta} was durable, and the log ends at ${again.log.durableDelta}`;
+        this.#tell('damaged', 'log block', message);
+      } else if (droppedDelta !== null) {
+        this.#tell('torn-end', 'log block', `delta ${droppedDelta} was not finished and does not count`, {
+          severity: 'warning',
+        });
+      }
+      let isWhole = true;
+      for (const finding of checkVolume(again, { data: false })) {
+        if (finding.structure === 'leaf' || finding.structure === 'index node') isWhole = false;
+        this.#add(finding);
+      }
+      if (!isWhole) this.#findHidden(again);
+    } catch (error) {
+      if (!(error instanceof OutwriteError)) throw error;
+      this.#tellError(error);
+    }
+    this.verifiedBytes += device.readBytes;
+    yield device.readBytes;
+  }
+
+  /** The content of all files; yields the bytes read, after each extent. */
+  *data(): Generator<number> {
+    const { log } = this.#head;
+    let reclaimed: ReclaimRange | null = null;
+    let owner = VOLUME_INODE;
+    const walk = walkEntries(this.#head, (_error, inode) => this.#hit.add(inode));
+    for (const [key, value] of walk) {
+      const { inode, kind } = decodeKeyHead(key);
+      if (inode !== owner) reclaimed = null;
+      owner = inode;
+      if (kind < KIND.inline || kind > KIND.extent) continue;
+      try {
+        const entry = decodeFileEntry(key, value, { blockSize: log.blockSize, openDelta: log.openDelta });
+        if (entry?.kind === 'reclaim') reclaimed = entry.range;
+        if (entry?.kind !== 'extent' || entry.extent.birth > log.durableDelta) continue;
+        // What is being given up belongs to no content any more.
+        if (reclaimed !== null && isWithin(entry.extent, reclaimed)) continue;
+        yield this.#extent(inode, entry.extent);
+      } catch (error) {
+        // The walk of the metadata has told what is wrong with the entry.
+        if (!(error instanceof CorruptionError)) throw error;
+        this.#hit.add(inode);
+      }
+    }
+  }
+
+  /** Verifies the blocks of an extent and returns their size. */
+  #extent(inode: number, extent: Extent): number {
+    const { blockSize, device } = this.#head.log;
+    const { start, checksums } = extent;
+    const bytes = new Uint8Array(checksums.length * blockSize);
+    let isRead = false;
+    try {
+      if (start * blockSize + bytes.length <= device.sizeBytes) {
+        device.readSync(start * blockSize, [bytes]);
+        isRead = true;
+      }
+    } catch (error) {
+      // A medium that cannot read one block fails for all of them: they are tried one by one.
+      if (!(error instanceof OutwriteError)) throw error;
+    }
+    for (let i = 0; i < checksums.length; i++) {
+      const block = bytes.subarray(i * blockSize, (i + 1) * blockSize);
+      const problem = isRead ? null : this.#readBlock(start + i, block);
+      if (problem === null && xxh32(block) === checksums[i]) continue;
+      const where = `block ${extent.blockIndex + i} of the file, block ${start + i} of the device`;
+      const what = problem ?? 'does not have its checksum';
+      this.#hit.add(inode);
+      this.#tell('damaged', 'data block', `inode ${inode}: ${where}, ${what}`, { inode, block: start + i });
+    }
+    this.verifiedBytes += bytes.length;
+    return bytes.length;
+  }
+
+  #readBlock(block: number, target: Uint8Array): string | null {
+    const { blockSize, device } = this.#head.log;
+    if ((block + 1) * blockSize > device.sizeBytes) return 'lies beyond the end of the device';
+    try {
+      device.readSync(block * blockSize, [target]);
+      return null;
+    } catch (error) {
+      if (!(error instanceof OutwriteError)) throw error;
+      return `cannot be read: ${error.message}`;
+    }
+  }
+
+  /** A node that cannot be read hides parts of inodes: those to which a readable name leads, and those with readable keys. */
+  #findHidden(again: Head): void {
+    const seen = new Set<number>();
+    const named = new Set<number>();
+    for (const [key, value] of walkEntries(again, (_error, inode) => this.#hit.add(inode))) {
+      const { inode, kind } = decodeKeyHead(key);
+      seen.add(inode);
+      if (kind === KIND.name && value.length >= 6) named.add(entryInode(value));
+    }
+    for (const inode of named) {
+      try {
+        const cursor = again.tree.cursor();
+        cursor.seek(again.keys.plain(inode, KIND.record));
+        if (!cursor.valid || decodeKeyHead(cursor.key()).inode !== inode) this.#hit.add(inode);
+        while (cursor.valid && decodeKeyHead(cursor.key()).inode === inode) cursor.next();
+      } catch (error) {
+        if (!(error instanceof CorruptionError)) throw error;
+        this.#hit.add(inode);
+      }
+    }
+    this.#hit.delete(VOLUME_INODE);
+  }
+
+  #tell(
+    code: string,
+    structure: string,
+    message: string,
+    detail: { block?: number | undefined; inode?: number; severity?: 'warning' } = {},
+  ): void {
+    const { severity = 'error', ...rest } = detail;
+    this.#add({ severity, code, structure, message, ...rest });
+  }
+
+  #tellError(error: OutwriteError): void {
+    const corruption = error instanceof CorruptionError ? error : null;
+    const code = corruption === null ? error.code : 'damaged';
+    this.#tell(code, corruption?.structure ?? 'volume', error.message, { block: corruption?.block });
+  }
+
+  #add(finding: Finding): void {
+    if (finding.severity === 'error') this.#errorCount++;
+    else this.#warningCount++;
+    if (finding.severity === 'error' && finding.inode !== undefined && finding.inode !== VOLUME_INODE) {
+      this.#hit.add(finding.inode);
+    }
+    this.#options.onFinding?.(finding);
+  }
+}
+
+function isWithin(extent: Extent, range: ReclaimRange): boolean {
+  return extent.blockIndex >= range.fromIndex && extent.blockIndex + extent.checksums.length <= range.toIndex;
+}
