@@ -11,18 +11,22 @@ const sourceFolder = dirname(fileURLToPath(import.meta.url));
 
 export const workspaceRoot: string = join(sourceFolder, '..', '..', '..');
 
-/** The bundled text of `entry` (a file of this folder). Throws when the mutant's place is not found or its file is not part of it. */
-export async function bundleWorker(entry: string, mutant?: Mutant): Promise<string> {
-  let applied = false;
+/**
+ * The bundled text of `entry` (a file of this folder), with each mutant in its file. Throws when a place is not found or a file is not part
+ * of it.
+ */
+export async function bundleWorker(entry: string, mutants: readonly Mutant[] = []): Promise<string> {
+  const byPath = new Map(mutants.map((mutant) => [join(workspaceRoot, mutant.file), mutant]));
+  const missing = new Set(mutants);
   const plugin: Plugin = {
     name: 'mutant',
     setup(setup) {
-      if (mutant === undefined) return;
-      const target = join(workspaceRoot, mutant.file);
+      if (mutants.length === 0) return;
       setup.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        if (path !== target) return undefined;
+        const mutant = byPath.get(path);
+        if (mutant === undefined) return undefined;
         const contents = mutate(mutant, await readFile(path, 'utf8'));
-        applied = true;
+        missing.delete(mutant);
         return { contents, loader: 'ts' };
       });
     },
@@ -39,6 +43,6 @@ export async function bundleWorker(entry: string, mutant?: Mutant): Promise<stri
     logLevel: 'silent',
     plugins: [plugin],
   });
-  if (mutant !== undefined && !applied) throw new Error(`mutant ${mutant.name}: ${mutant.file} is not part of the lab`);
+  for (const { name, file } of missing) throw new Error(`mutant ${name}: ${file} is not part of the lab`);
   return result.outputFiles[0]!.text;
 }

@@ -8,6 +8,9 @@ import type { LabAnswer, LabTask } from './lab-worker.ts';
 
 const MEMORY_MB = 768;
 
+/** What the violation of a run that was given up says. */
+export const TIMED_OUT = 'no end within';
+
 export class LabThread {
   readonly #bundle: string;
   #worker: Worker | null = null;
@@ -22,7 +25,7 @@ export class LabThread {
   run(task: LabTask, limitMs: number): Promise<LabAnswer> {
     const worker = (this.#worker ??= this.#start());
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answered?.(new Error(`no end within ${limitMs} ms`)), limitMs);
+      const timer = setTimeout(() => this.#answered?.(new Error(`${TIMED_OUT} ${limitMs} ms`)), limitMs);
       this.#answered = (answer) => {
         clearTimeout(timer);
         this.#answered = null;

@@ -272,6 +272,36 @@ function isFull(error: unknown): boolean {
   return (error as { code?: string }).code === 'ENOSPC';
 }
 
+/** The model of what an open volume holds. */
+export function volumeModelOf(subject: Subject): Model {
+  const { fs } = (subject as VolumeSubject).volume;
+  const nodes = new Map<string, ModelNode>();
+  const files = new Map<number, ModelNode>();
+  const walk = (folder: string): void => {
+    for (const name of fs.readdirSync(folder === '' ? '/' : folder) as string[]) {
+      const path = `${folder}/${name}`;
+      const stats = fs.lstatSync(path);
+      if (stats.isDirectory()) {
+        nodes.set(path, { type: 'directory' });
+        walk(path);
+        continue;
+      }
+      const inode = Number(stats.ino);
+      let node = files.get(inode);
+      if (node === undefined) {
+        const links = Number(stats.nlink);
+        node = stats.isSymbolicLink()
+          ? { type: 'link', target: fs.readlinkSync(path) as string, links }
+          : { type: 'file', bytes: fs.readFileSync(path) as Uint8Array, links };
+        files.set(inode, node);
+      }
+      nodes.set(path, node);
+    }
+  };
+  walk('');
+  return new VolumeModel(nodes);
+}
+
 /** Mostly a few bytes, at times many blocks. */
 function content(random: Random, settings: Settings): Uint8Array {
   const lengthBytes = random.chance(0.15) ? random.below(40 * settings.blockBytes) : random.below(1200);

@@ -465,7 +465,7 @@ export const recoveryMutants: readonly Mutant[] = [
     name: 'torn-log-block-accepted',
     breaks: 'a log block verifies only by its own checksum (7)',
     file: 'packages/alloc-log/src/log-block-format.ts',
-    edits: [{ find: '  if (xxh32(scratch) !== header.checksum) return null;\n', replace: '' }],
+    edits: [{ find: '  if (actual !== header.checksum) return null;\n', replace: '' }],
     scenarios: ['registers/calm', 'registers/large deltas'],
   },
   {
