@@ -5,11 +5,11 @@
  * counts as one failure: a non-zero exit code never disappears in the sum. A run of no tests is a failure, too.
  *
  * Arguments: the tests' JSON report, exit code of the tests, the summary of `check`, exit code of `check`,
- * exit code of the demo.
+ * exit code of the demo, exit code of the crash run.
  */
 import { existsSync, readFileSync } from 'node:fs';
 
-const [testReportPath, testStatus, checkSummaryPath, checkStatus, demoStatus] = process.argv.slice(2);
+const [testReportPath, testStatus, checkSummaryPath, checkStatus, demoStatus, crashStatus] = process.argv.slice(2);
 
 function readCounts(path, status, pick) {
   const counts = existsSync(path) ? pick(JSON.parse(readFileSync(path, 'utf8'))) : { passed: 0, failed: 0, skipped: 0 };
@@ -28,12 +28,15 @@ const tests = readCounts(testReportPath, testStatus, (report) => ({
 }));
 const check = readCounts(checkSummaryPath, checkStatus, (summary) => ({ ...summary, skipped: 0 }));
 
-const demo = Number(demoStatus) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+const countOf = (status) => (Number(status) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+const demo = countOf(demoStatus);
+const crash = countOf(crashStatus);
 
-const passed = tests.passed + check.passed + demo.passed;
-const failed = tests.failed + check.failed + demo.failed;
+const passed = tests.passed + check.passed + demo.passed + crash.passed;
+const failed = tests.failed + check.failed + demo.failed + crash.failed;
 console.log(`tests: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`);
 console.log(`check: ${check.passed} passed, ${check.failed} failed`);
 console.log(`demo: ${demo.passed} passed, ${demo.failed} failed`);
+console.log(`crash: ${crash.passed} passed, ${crash.failed} failed`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

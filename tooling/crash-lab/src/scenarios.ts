@@ -154,6 +154,24 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         settings: { ...settings, population: 200 },
       },
     },
+    'blocks of 4096 bytes': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 60,
+        holdTurns: 4,
+        weights: mix,
+        settings: { ...settings, blockBytes: 4096, cacheBytes: settings.cacheBytes * 8 },
+      },
+    },
+    'blocks of 16384 bytes': {
+      statesPerRun: 200,
+      shape: {
+        stepCount: 60,
+        holdTurns: 4,
+        weights: mix,
+        settings: { ...settings, blockBytes: 16384, cacheBytes: settings.cacheBytes * 32 },
+      },
+    },
     views: {
       statesPerRun: 100,
       shape: {
