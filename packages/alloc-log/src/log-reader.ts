@@ -103,6 +103,14 @@ export function readLogChain(device: BlockDevice, superblock: Superblock): LogCh
     number++;
     block = header.nextBlock;
     if (header.index < header.count - 1) continue;
+    if (block >= superblock.blockLimit) {
+      const [first] = blocks;
+      chain.damage = new CorruptionError('log block', 'the log leads beyond the volume', {
+        block: first,
+        actual: block,
+      });
+      return chain;
+    }
     try {
       chain.deltas.push({
         delta,
