@@ -13,6 +13,7 @@ import { takeCheckpoint, writeSlot } from './checkpoint.ts';
 import { Committer } from './committer.ts';
 import type { Stager } from './delta-flight.ts';
 import type { Extent } from './extent.ts';
+import { beginRebuild, type ReachAll, rebuildFreeMap } from './free-map-rebuild.ts';
 import type { LogClient } from './log-client.ts';
 import type { LogCore } from './log-core.ts';
 import type { ListedKind } from './log-record-format.ts';
@@ -47,6 +48,8 @@ export interface FormatOptions extends LogTuning {
 export interface OpenOptions extends LogTuning {
   /** Recovers in memory and writes nothing. */
   readOnly?: boolean;
+  /** For repair: the stored free map is ignored, and a new one is made of what this reports when the log has been replayed. */
+  reachAll?: ReachAll;
 }
 
 export class AllocLog {
@@ -145,7 +148,9 @@ export class AllocLog {
       );
     }
     const core = makeCore(device, options, client, slots.chosen, readOnly);
-    loadFreeMap(core);
+    const { reachAll } = options;
+    const storedMapBlocks = reachAll === undefined ? [] : beginRebuild(core);
+    if (reachAll === undefined) loadFreeMap(core);
     const recovered = recoverLog(device, slots.chosen);
     if (recovered.damage !== null && !readOnly) throw recovered.damage;
     const report = recoveryReport(
@@ -156,7 +161,9 @@ export class AllocLog {
     const log = new AllocLog(core, report);
     const { root, rootLevel } = slots.chosen;
     client.load(log, { pointer: root, level: rootLevel });
-    replay(core, recovered);
+    replay(core, recovered, reachAll === undefined);
+    if (reachAll !== undefined) rebuildFreeMap(core, reachAll);
+    recovered.sparedBlocks.push(...storedMapBlocks);
     if (!readOnly) {
       const random = options.randomBytes ?? platformRandomBytes;
       report.relocatedBlocks = openWritable(core, recovered, {

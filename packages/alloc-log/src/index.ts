@@ -3,6 +3,7 @@ export { AllocLog, type FormatOptions, type OpenOptions } from './alloc-log.ts';
 export { type BlockPointer, decodePointer, encodePointer, nilPointer, POINTER_BYTES } from './block-pointer.ts';
 export type { Stager } from './delta-flight.ts';
 export type { Extent } from './extent.ts';
+export type { ReachAll } from './free-map-rebuild.ts';
 export type { CheckpointWriter, ClientRoot, DeltaSealer, LogClient, Relocator } from './log-client.ts';
 export type { LogBounds } from './log-core.ts';
 export { type LogChain, type LoggedDelta, readLogChain } from './log-reader.ts';

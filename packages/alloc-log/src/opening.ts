@@ -83,6 +83,7 @@ function spareLastDelta(core: LogCore, recovered: RecoveredLog): Extent[] {
     spare(recovered.dropped.nextBlock, 1);
   }
   for (const block of recovered.unfinishedBlocks) spare(block, 1);
+  for (const block of recovered.sparedBlocks) spare(block, 1);
   return spared;
 }
 

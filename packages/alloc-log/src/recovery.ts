@@ -21,6 +21,8 @@ export interface RecoveredLog {
   dropped: LoggedDelta | null;
   /** Log blocks of a delta that broke off. */
   unfinishedBlocks: number[];
+  /** Other blocks that the opening must not touch: those of a stored free map that is being replaced. */
+  sparedBlocks: number[];
   damage: CorruptionError | null;
   droppedDelta: number | null;
 }
@@ -46,6 +48,7 @@ export function recoverLog(device: BlockDevice, superblock: Superblock): Recover
     kept,
     dropped,
     unfinishedBlocks: chain.unfinished?.blocks ?? [],
+    sparedBlocks: [],
     damage: chain.damage,
     droppedDelta: dropped?.delta ?? chain.unfinished?.delta ?? null,
   };
@@ -102,11 +105,11 @@ export function readVerified(
   return bytes;
 }
 
-/** Replays the kept deltas into the free map and the client. */
-export function replay(core: LogCore, recovered: RecoveredLog): void {
+/** Replays the kept deltas into the client and, unless it is made anew afterwards, the free map. */
+export function replay(core: LogCore, recovered: RecoveredLog, intoFreeMap: boolean = true): void {
   const { map, client, superblock } = core;
   const { pages } = map;
-  for (const { records, delta } of recovered.kept) {
+  for (const { records, delta } of intoFreeMap ? recovered.kept : []) {
     for (const { start, count } of records.allocations) {
       requireState(pages, start, count, false, `delta ${delta} allocates a block that is in use`);
       pages.setUsed(start, count);

@@ -9,6 +9,7 @@ export type { RelocateValue } from './relocation.ts';
 export type { PutRoom, Tree } from './tree.ts';
 export type { CheckSink } from './tree-check.ts';
 export {
+  type BlocksOf,
   TreeStore,
   type TreeStoreExtension,
   type TreeStoreFormatOptions,

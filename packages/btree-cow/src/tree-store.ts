@@ -22,8 +22,18 @@ export interface TreeStoreExtension {
   relocateValue?: RelocateValue;
 }
 
+/** Which blocks the value of an entry refers to, if any, for a layer above whose values point to blocks of its own. */
+export type BlocksOf = (treeId: number, key: Uint8Array, value: Uint8Array) => { start: number; count: number } | null;
+
 export type TreeStoreFormatOptions = FormatOptions & TreeStoreExtension;
-export type TreeStoreOpenOptions = OpenOptions & TreeStoreExtension;
+export type TreeStoreOpenOptions = Omit<OpenOptions, 'reachAll'> &
+  TreeStoreExtension & {
+    /**
+     * For repair: the stored free map is ignored, and a new one is made of what all trees and, by this function, their values refer to.
+     * Opening throws when a node cannot be read, since what it refers to would count as free.
+     */
+    rebuildFreeMap?: BlocksOf;
+  };
 
 export interface TreeStoreStats extends LogStats {
   /** Nodes redirected since the store was opened, by kind. */
@@ -53,7 +63,12 @@ export class TreeStore {
   /** Opens a store as its last durable commit left it. Throws as `AllocLog.open` does. */
   static open(device: BlockDevice, options: TreeStoreOpenOptions = {}): TreeStore {
     const client = new StoreClient(options.relocateValue ?? null);
-    const store = new TreeStore(AllocLog.open(device, options, client), client);
+    const { rebuildFreeMap, ...rest } = options;
+    const logOptions: OpenOptions = rest;
+    if (rebuildFreeMap !== undefined) {
+      logOptions.reachAll = (reach) => reachAll(client.catalogue, rebuildFreeMap, reach);
+    }
+    const store = new TreeStore(AllocLog.open(device, logOptions, client), client);
     if (!store.log.readOnly) store.#reclaimDying();
     return store;
   }
@@ -199,4 +214,18 @@ export class TreeStore {
     });
     this.log.cache.checkInvariants();
   }
+}
+
+/** Reports every block that the trees refer to; throws at the first one that cannot be read. */
+function reachAll(catalogue: Catalogue, blocksOf: BlocksOf, reach: (start: number, count: number) => void): void {
+  checkTrees(catalogue, {
+    block: (start, count) => reach(start, count),
+    problem: (error) => {
+      throw error;
+    },
+    entry: (treeId, key, value) => {
+      const blocks = blocksOf(treeId, key, value);
+      if (blocks !== null) reach(blocks.start, blocks.count);
+    },
+  });
 }

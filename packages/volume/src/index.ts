@@ -18,10 +18,12 @@ export {
 } from './inode-format.ts';
 export { KIND, maxNameBytes, RECORD_KEY_BYTES, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 export { LINK_LIMIT, PATH_BYTES_LIMIT } from './path-walk.ts';
+export type { RepairChange } from './repair-plan.ts';
 export type { TimeLike } from './timestamp.ts';
 export { type CreateOptions, Volume, type VolumeOpenOptions, type VolumeTuning } from './volume.ts';
 export type { CheckOptions, Finding } from './volume-check.ts';
 export { VolumeFs } from './volume-fs.ts';
+export type { RepairOptions, RepairReport } from './volume-repair.ts';
 export type { DamagedInode, ScrubOptions, ScrubProgress, ScrubReport } from './volume-scrub.ts';
 export type { VolumeStats } from './volume-stats.ts';
 export { XATTR_BYTES_LIMIT, type XattrMode } from './xattrs.ts';

@@ -11,12 +11,12 @@
 import { readSlots } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { decodeFileEntry, type Extent, type ReclaimRange } from '@outwrite/filemap';
+import { BorrowedDevice } from './borrowed-device.ts';
 import { findPaths, walkEntries } from './entry-walk.ts';
 import type { Head } from './head.ts';
 import { pause } from './host.ts';
 import { entryInode } from './inode-format.ts';
 import { decodeKeyHead, KIND, VOLUME_INODE } from './key-format.ts';
-import { ObservedReads } from './observed-reads.ts';
 import { checkVolume, type Finding } from './volume-check.ts';
 
 export interface ScrubOptions {
@@ -120,7 +120,7 @@ class Scrub {
 
   /** Everything but the content of files, as it is on the device now; yields the bytes that were read. */
   *metadata(openAgain: OpenAgain): Generator<number> {
-    const device = new ObservedReads(this.#head.log.device);
+    const device = new BorrowedDevice(this.#head.log.device, { readOnly: true });
     try {
       if (!readSlots(device).bothValid) {
         this.#tell('damaged', 'superblock', 'one of the two slots is not valid; the next writable opening renews it');

@@ -14,7 +14,7 @@ import {
   NotAVolumeError,
   UnsupportedError,
 } from '@outwrite/blockdev';
-import { type Tree, TreeStore } from '@outwrite/btree-cow';
+import { type BlocksOf, type Tree, TreeStore } from '@outwrite/btree-cow';
 import { relocateFileEntry } from '@outwrite/filemap';
 import { AutoCommit } from './auto-commit.ts';
 import { type Codec, plainCodec } from './fs-encoding.ts';
@@ -33,6 +33,7 @@ import { KeyScratch, KIND, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 import { Clock } from './timestamp.ts';
 import { type CheckOptions, checkVolume, type Finding } from './volume-check.ts';
 import { VolumeFs } from './volume-fs.ts';
+import { type RepairOptions, type RepairReport, repairVolume } from './volume-repair.ts';
 import { type ScrubOptions, type ScrubReport, scrubVolume } from './volume-scrub.ts';
 import { collectStats, type VolumeStats } from './volume-stats.ts';
 
@@ -131,6 +132,21 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
    */
   static open(device: BlockDevice, options: VolumeOpenOptions = {}): Volume {
     return openWith(device, options, Volume.plain);
+  }
+
+  /**
+   * Repairs the volume on `device`, which is not in use, or with `dryRun` only says what that would change: makes the free map anew from what
+   * is reachable, brings inodes without a name into `/lost+found`, removes names that lead nowhere, corrects link counts, and cuts blocks
+   * that cannot be read out of files. `obstacle` says so when damage is beyond that; nothing is changed then. Throws what opening throws
+   * for a device that holds no volume. The device stays the caller's.
+   */
+  static repair(device: BlockDevice, options: RepairOptions = {}): RepairReport {
+    const openHead = (lent: BlockDevice, rebuildFreeMap: BlocksOf | undefined): Head => {
+      const { cacheBytes } = options;
+      return openWith(lent, { readOnly: true, cacheBytes, autoCommitMilliseconds: 0 }, Volume.plain, rebuildFreeMap)
+        .#head;
+    };
+    return repairVolume(device, openHead, options);
   }
 
   private static plain(head: Head): VolumeFs {
@@ -340,8 +356,10 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   device: BlockDevice,
   options: VolumeOpenOptions,
   factory: FsFactory<Fs>,
+  rebuildFreeMap?: BlocksOf,
 ): Volume<Fs> {
   const store = TreeStore.open(device, {
+    ...(rebuildFreeMap === undefined ? {} : { rebuildFreeMap }),
     ...logTuning(options),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
     relocateValue: relocateFileEntry,

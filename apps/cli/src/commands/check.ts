@@ -5,26 +5,33 @@ import { Volume } from '@outwrite/volume';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { UsageError } from '../failures.ts';
 import { findingText } from '../finding-text.ts';
 import { ObservedDevice } from '../observed-device.ts';
 import { Progress } from '../progress.ts';
 import { formatCounted, formatDuration, parseSize } from '../quantities.ts';
 import { recoveryText } from '../recovery-text.ts';
+import { repairFile } from '../repair.ts';
 import { addCacheOption, closeAfter, type SessionOptions } from '../volume-session.ts';
 
 interface Options extends JsonOption, SessionOptions {
   readonly metadataOnly?: true;
   readonly quiet?: true;
+  readonly repair?: true;
+  readonly dryRun?: true;
 }
 
 export function checkCommand(context: CommandContext): Command {
   const command = newCommand('check', 'verify every structure and checksum, and list what is wrong', [
     'outwrite check photos.ow',
     'outwrite check --metadata-only photos.ow',
+    'outwrite check --repair --dry-run photos.ow',
     'outwrite check --json photos.ow | jq -c "select(.severity)"',
   ])
-    .argument('<volume>', 'the volume; it is not changed')
+    .argument('<volume>', 'the volume; it is not changed without --repair')
     .option('--metadata-only', 'do not read the content of files')
+    .option('--repair', 'mend what can be mended, then check; keep a copy of the volume before')
+    .option('--dry-run', 'with --repair: only say what would be changed')
     .option('-q, --quiet', 'print findings only')
     .option('--json', 'print a JSON object for each finding, one a line, and a summary last')
     .addHelpText(
@@ -32,10 +39,19 @@ export function checkCommand(context: CommandContext): Command {
       `
 Walks the trees, inodes, names, link counts and extents, verifies all checksums, and holds
 the free map against what is reachable: every block is used exactly once, or free. Exit code
-0: clean; 1: there are findings; 3: the volume cannot be opened at all.`,
+0: clean; 1: there are findings; 3: the volume cannot be opened at all.
+
+--repair makes the free map anew from what is reachable, brings inodes without a name into
+/lost+found, removes names that lead nowhere, corrects link counts and sizes of directories,
+and cuts blocks that cannot be read out of files (they read as zeros afterwards). It stops,
+and changes nothing, where a node of the tree, an inode record or the middle of the log
+cannot be read. Exit code 0: nothing is wrong any more; with --dry-run: nothing was wrong.`,
     );
   return addCacheOption(command).action(
     action(context, async (file: string, options: Options) => {
+      if (options.dryRun && !options.repair) throw new UsageError('--dry-run goes with --repair only');
+      if (options.repair && options.metadataOnly) throw new UsageError('--repair reads the content of files, too');
+      if (options.repair) return await repairFile(context, file, options);
       const startTime = performance.now();
       const device = new ObservedDevice(openFileDevice(file, { readOnly: true }));
       return await closeAfter(openObserved(device, options), async (volume) => {
