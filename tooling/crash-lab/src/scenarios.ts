@@ -127,6 +127,15 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         },
       },
     },
+    'overtaken flushes': {
+      statesPerRun: 400,
+      shape: {
+        stepCount: 80,
+        holdTurns: 40,
+        weights: { change: 10, commit: 6, commitSync: 4, turns: 8, failFlush: 3, kill: 0.2 },
+        settings: { ...settings, bounds: { ...bounds, syncWriteBytes: 0 } },
+      },
+    },
     'faulty slots': {
       statesPerRun: 4000,
       shape: {

@@ -3,7 +3,7 @@
  */
 import { type LogView, type RecoveryReport, SpaceAudit } from '@outwrite/alloc-log';
 import { type BlockDevice, NoSpaceError } from '@outwrite/blockdev';
-import { TreeStore } from '@outwrite/btree-cow';
+import { type Tree, TreeStore } from '@outwrite/btree-cow';
 import type { Random } from '@outwrite/testkit';
 import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
 import { logOptions } from '../log-options.ts';
@@ -148,8 +148,8 @@ export const treeLayer: Layer = {
     }
     const tree = store.tree(id);
     const entries = trees.get(id)!;
-    const key = keyOf(random, settings);
     if (draw < 8) {
+      const key = keyOf(random, settings);
       const end = random.chance(0.3) ? null : keyOf(random, settings);
       const [from, to] = end !== null && end < key ? [end, key] : [key, end];
       tree.deleteRange(bytesOf(from), to === null ? null : bytesOf(to));
@@ -158,21 +158,16 @@ export const treeLayer: Layer = {
       }
       return true;
     }
-    if (draw < 30) {
-      try {
-        tree.delete(bytesOf(key));
-      } catch (error) {
-        if (error instanceof NoSpaceError && settings.lateWrites !== true)
-          throw new Error('a delete ran out of space', { cause: error });
-        throw error;
-      }
-      entries.delete(key);
+    if (draw < 94) {
+      changeOne({ tree, entries, settings, random, mustSucceed: settings.lateWrites !== true }, draw < 30);
       return false;
     }
-    const length = random.chance(0.08) ? 500 + random.below(2000) : random.below(60);
-    const value = new Uint8Array(length).fill(random.below(256));
-    tree.put(bytesOf(key), value);
-    entries.set(key, shown(value));
+    // All or nothing: each of them counts in the model as it is made, since want of space undoes none.
+    store.transact(() => {
+      for (let count = random.between(2, 5); count > 0; count--) {
+        changeOne({ tree, entries, settings, random, mustSucceed: false }, random.chance(0.3));
+      }
+    });
     return false;
   },
 
@@ -186,6 +181,38 @@ export const treeLayer: Layer = {
     }
   },
 };
+
+/** Puts or deletes one entry. */
+function changeOne(
+  parts: {
+    tree: Tree;
+    entries: Map<string, string>;
+    settings: Settings;
+    random: Random;
+    /** A delete may not run out of space here. */
+    mustSucceed: boolean;
+  },
+  isDelete: boolean,
+): void {
+  const { tree, entries, settings, random, mustSucceed } = parts;
+  const key = keyOf(random, settings);
+  if (isDelete) {
+    try {
+      tree.delete(bytesOf(key));
+    } catch (error) {
+      if (error instanceof NoSpaceError && mustSucceed) {
+        throw new Error('a delete ran out of space', { cause: error });
+      }
+      throw error;
+    }
+    entries.delete(key);
+    return;
+  }
+  const length = random.chance(0.08) ? 500 + random.below(2000) : random.below(60);
+  const value = new Uint8Array(length).fill(random.below(256));
+  tree.put(bytesOf(key), value);
+  entries.set(key, shown(value));
+}
 
 /** Some keys are long, so that separators and prefixes have work. */
 function keyOf(random: Random, settings: Settings): string {

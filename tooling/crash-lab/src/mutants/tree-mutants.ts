@@ -113,7 +113,7 @@ export const treeMutants: readonly Mutant[] = [
         replace: 'this.#completeDeltaSync(flight, overtook && false);',
       },
     ],
-    scenarios: ['trees/faulty concurrent'],
+    scenarios: ['registers/overtaken flushes', 'trees/overtaken flushes'],
   },
 ];
 
