@@ -276,7 +276,92 @@ describe.each(SIZES)('repair, blocks of %i bytes', (blockSize) => {
   });
 });
 
+/** Remembers what is written between flushes, to make the images that a crash could leave. */
+class RecordingDevice extends LastingDevice {
+  readonly log: ({ position: number; bytes: Uint8Array } | 'flush')[] = [];
+
+  override writeSync(position: number, buffers: readonly Uint8Array[]): void {
+    let at = position;
+    for (const buffer of buffers) {
+      this.log.push({ position: at, bytes: buffer.slice() });
+      at += buffer.length;
+    }
+    super.writeSync(position, buffers);
+  }
+
+  override flushSync(): void {
+    this.log.push('flush');
+    super.flushSync();
+  }
+}
+
+/** For each operation on the device: what was flushed before, and any part of what was written since. */
+function* crashImages(before: Uint8Array, device: RecordingDevice, random: Random): Generator<Uint8Array> {
+  const flushed = new Uint8Array(device.sizeBytes);
+  flushed.set(before);
+  let pending: { position: number; bytes: Uint8Array }[] = [];
+  for (const operation of device.log) {
+    if (operation !== 'flush') pending.push(operation);
+    const image = flushed.slice();
+    for (const { position, bytes } of pending) if (random.chance(0.6)) image.set(bytes, position);
+    yield image;
+    if (operation !== 'flush') continue;
+    for (const { position, bytes } of pending) flushed.set(bytes, position);
+    pending = [];
+  }
+}
+
 describe('repair', () => {
+  it.each(SIZES)('a crash in the middle of it leaves what can be repaired again, blocks of %i bytes', (blockSize) => {
+    const random = new Random(testSeed('crash in repair'));
+    const harmed = make(blockSize);
+    harmTree(harmed, (tree) => {
+      tree.delete(keys.plain(7, KIND.record));
+      tree.delete(keys.named(2, KIND.name, 'other'));
+      tree.delete(keys.named(2, KIND.name, 'b'));
+    });
+    const before = harmed.snapshot();
+    before[findBytes(before, new Uint8Array(200).fill(4)) + 7] ^= 0x40;
+    const expected = largeContent(blockSize);
+    expected.fill(0, 3 * blockSize, 4 * blockSize);
+    const device = new RecordingDevice({ sizeBytes: before.length });
+    device.writeSync(0, [before]);
+    device.log.length = 0;
+    expect(Volume.repair(device).remaining).toEqual([]);
+    let imageCount = 0;
+    for (const image of crashImages(before, device, random)) {
+      imageCount++;
+      const crashed = lasting(image);
+      expect(Volume.repair(crashed)).toMatchObject({ obstacle: null, remaining: [] });
+      const { fs } = Volume.open(crashed, { ...tuning, readOnly: true });
+      expect(fs.readdirSync('/lost+found')).toEqual(['#3', '#5']);
+      expect(Buffer.compare(fs.readFileSync('/a/large'), expected)).toBe(0);
+      expect(fs.readFileSync('/lost+found/#3/small', 'utf8')).toBe('small');
+    }
+    expect(imageCount).toBeGreaterThan(10);
+  });
+
+  it('on a full volume it works, or says that there is no space before it has written anything', () => {
+    for (let maxBytes = 160 << 10; maxBytes < 168 << 10; maxBytes += 512) {
+      const device = new LastingDevice({ maxSizeBytes: maxBytes });
+      const volume = Volume.create(device, { ...tuning, blockSize: 512 });
+      try {
+        for (let i = 0; ; i++) volume.fs.writeFileSync(`/f${i}`, new Uint8Array(300 + i));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ENOSPC' });
+      }
+      volume.closeSync();
+      harmTree(device, (tree) => tree.delete(keys.plain(4, KIND.record)));
+      const before = device.snapshot();
+      try {
+        expect(Volume.repair(device)).toMatchObject({ obstacle: null, remaining: [] });
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ENOSPC' });
+        expect(Buffer.compare(device.snapshot(), before)).toBe(0);
+      }
+    }
+  });
+
   it('survives random harm to entries: it ends clean, or says why it stops', () => {
     const random = new Random(testSeed('repair harm'));
     for (let round = 0; round < 60; round++) {
