@@ -55,6 +55,9 @@ const PATH_LIMIT = 32;
 const MOST_TREE_FINDINGS = 10_000;
 
 function* checkVolumeParts(head: Head, options: CheckOptions): Generator<Finding> {
+  // A read-only opening goes on where the log breaks off in damage; what is there is an older state.
+  const damage = head.log.recovery?.damage;
+  if (damage instanceof OutwriteError) yield ofError(damage);
   const check = new VolumeCheck(head, options);
   yield* check.trees();
   yield* check.keys();

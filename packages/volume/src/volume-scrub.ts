@@ -126,8 +126,7 @@ class Scrub {
         this.#tell('damaged', 'superblock', 'one of the two slots is not valid; the next writable opening renews it');
       }
       const again = openAgain(device);
-      const { damage, droppedDelta } = again.log.recovery!;
-      if (damage instanceof OutwriteError) this.#tellError(damage);
+      const { droppedDelta } = again.log.recovery!;
       // What this volume knows to be durable has to be there; in a volume at rest a torn end is none of it.
       if (again.log.durableDelta < this.#head.log.durableDelta) {
         const message = `delta ${this.#head.log.durableDelta} was durable, and the log ends at ${again.log.durableDelta}`;

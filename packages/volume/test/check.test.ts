@@ -1,6 +1,7 @@
 /**
  * The check finds what is wrong, says where, and never throws; what is damaged does not keep the rest from being read.
  */
+import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { CorruptionError } from '@outwrite/blockdev';
 import { TreeStore } from '@outwrite/btree-cow';
 import { Random, testSeed } from '@outwrite/testkit';
@@ -107,6 +108,19 @@ describe('the check', () => {
       expect(finding.message.length).toBeGreaterThan(5);
       expect(finding.structure).not.toBe('');
     }
+  });
+
+  it('says that the log breaks off in damage, where only a read-only opening gets past it', () => {
+    const { device, volume } = make();
+    for (let i = 0; i < 3; i++) {
+      volume.fs.writeFileSync('/a/other', `state ${i}`);
+      volume.commitSync();
+    }
+    const chain = readLogChain(device, readSlots(device).chosen);
+    const image = device.snapshot();
+    image[chain.deltas[chain.deltas.length - 2]!.blocks[0]! * BLOCK + 200]! ^= 1;
+    const damaged = Volume.open(LastingDevice.fromImage(image), { ...tuning, readOnly: true });
+    expect([...damaged.check()]).toMatchObject([{ severity: 'error', code: 'damaged', structure: 'log block' }]);
   });
 
   it('neither throws nor hangs, whatever is wrong with an image, and neither does reading', () => {
