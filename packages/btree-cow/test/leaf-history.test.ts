@@ -19,8 +19,8 @@ describe('the history of leaves', () => {
         fc.array(fc.array(step, { maxLength: 40, size: 'max' }), { maxLength: 3 }),
         (initial, deltas) => {
           const history = new LeafHistory();
-          let boundary = new Set(initial);
-          const present = new Set(initial);
+          let boundary = new Set<string>(initial);
+          const present = new Set<string>(initial);
           for (const steps of deltas) {
             // Leaves that were made in this delta, and so will be told to be somewhere.
             const made = new Set<string>();
