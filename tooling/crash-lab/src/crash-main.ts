@@ -35,12 +35,15 @@ if (values.state !== undefined) {
 
 const started = Date.now();
 let lastLine = started;
+let shownCount = 0;
 console.log(`crash: seed ${seed}, ${names.length} scenarios`);
 const totals = await crashRun({
   stateCount: Number(values.states),
   seed,
   scenarios: names,
   progress: ({ stateCount, violations }) => {
+    for (const violation of violations.slice(shownCount)) console.log(`\nVIOLATION ${violation}`);
+    shownCount = violations.length;
     if (Date.now() - lastLine < 60_000) return;
     lastLine = Date.now();
     const minutes = Math.round((lastLine - started) / 60_000);
@@ -48,7 +51,6 @@ const totals = await crashRun({
   },
 });
 
-for (const violation of totals.violations) console.log(`\nVIOLATION ${violation}`);
 const kinds = Object.entries(totals.stateCountByKind).sort((a, b) => b[1] - a[1]);
 console.log(`by kind: ${kinds.map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
 console.log(`${totals.runCount} workloads in ${((Date.now() - started) / 1000).toFixed(0)} s`);

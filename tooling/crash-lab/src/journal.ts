@@ -72,7 +72,13 @@ export function recordedChange(
   try {
     inSteps = layer.change(subject, model, settings, random);
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ENOSPC') throw error;
+    if ((error as { code?: string }).code !== 'ENOSPC') {
+      // A device that fails ends an operation in steps somewhere; a delta that was closed on the way holds a part of it.
+      if (layer.changesInSteps && subject.openDelta > deltaBefore) {
+        journal.recordPart(life, deltaBefore, subject.openDelta);
+      }
+      throw error;
+    }
     if (subject.content() !== model.text()) throw new Error('an operation that ran out of space changed something');
   }
   const delta = subject.openDelta;

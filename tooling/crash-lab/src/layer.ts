@@ -61,6 +61,8 @@ export interface Balance {
 
 export interface Layer {
   readonly name: string;
+  /** Some of its operations are done in steps, which a commit may divide. */
+  readonly changesInSteps: boolean;
   newModel(): Model;
   format(device: BlockDevice, settings: Settings, random: Random): Subject;
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject;

@@ -89,6 +89,7 @@ class RegisterSubject implements Subject {
 
 export const registerLayer: Layer = {
   name: 'registers',
+  changesInSteps: false,
 
   newModel(): Model {
     return new RegisterModel();

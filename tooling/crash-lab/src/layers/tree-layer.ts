@@ -111,6 +111,7 @@ class TreeSubject implements Subject {
 
 export const treeLayer: Layer = {
   name: 'trees',
+  changesInSteps: true,
 
   newModel(): Model {
     return new TreeModel();

@@ -144,6 +144,7 @@ const tuning = { autoCommitMilliseconds: 0, cachedInodes: 16, cachedNames: 16, c
 
 export const volumeLayer: Layer = {
   name: 'volume',
+  changesInSteps: true,
 
   newModel(): Model {
     return new VolumeModel();
