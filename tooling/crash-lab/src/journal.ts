@@ -73,10 +73,8 @@ export function recordedChange(
     inSteps = layer.change(subject, model, settings, random);
   } catch (error) {
     if ((error as { code?: string }).code !== 'ENOSPC') {
-      // A device that fails ends an operation in steps somewhere; a delta that was closed on the way holds a part of it.
-      if (layer.changesInSteps && subject.openDelta > deltaBefore) {
-        journal.recordPart(life, deltaBefore, subject.openDelta);
-      }
+      // A device that fails ends an operation in steps somewhere: the delta that was open then, and those closed on the way, hold a part.
+      if (layer.changesInSteps) journal.recordPart(life, deltaBefore, subject.openDelta + 1);
       throw error;
     }
     if (subject.content() !== model.text()) throw new Error('an operation that ran out of space changed something');

@@ -20,6 +20,6 @@ describe.each([
       expect(runCountByOperation.flush).toBeGreaterThan(5);
     }
     // What a life has made it has cached; the one that opens reads.
-    expect(reports[1]!.runCountByOperation.read).toBeGreaterThan(5);
+    expect(reports[1]!.runCountByOperation.read).toBeGreaterThan(0);
   });
 });
