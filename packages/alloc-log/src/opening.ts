@@ -118,10 +118,15 @@ function relocate(core: LogCore, last: LoggedDelta, spared: Extent[]): number {
     },
     copyExtent: (start: number, checksums: ArrayLike<number>, birth: number, structure: string): number => {
       const place = findRun(core, checksums.length);
-      if (place === -1) return -1;
       const blocks: Uint8Array[] = [];
       for (let i = 0; i < checksums.length; i++) {
         blocks.push(readVerified(device, blockBytes, { block: start + i, checksum: checksums[i]!, birth }, structure));
+      }
+      if (place === -1) {
+        // No room for a copy: the same bytes once more to the same places make them as durable. Torn, they are those of a delta that was
+        // never acknowledged; and a sector that is durable survives its own bytes.
+        for (let i = 0; i < blocks.length; i++) write(start + i, blocks[i]!);
+        return -1;
       }
       core.map.pages.setUsed(place, blocks.length);
       for (let i = 0; i < blocks.length; i++) {

@@ -3,8 +3,7 @@
  *
  * The owner of the tree hands `relocateFileEntry` to `TreeStore.open`, which calls it for every entry of the leaves that were written in that
  * delta. An extent born in it gets a copy of its blocks; birth and checksums stay. An extent stays where it is if no free run is long
- * enough for it (a volume that is nearly full and fragmented): what it holds was verified, but is then as durable as the flush that
- * acknowledged it and no more.
+ * enough for it (a volume that is nearly full and fragmented): then its blocks are written again in place.
  */
 import type { Relocator } from '@outwrite/alloc-log';
 import { CorruptionError } from '@outwrite/blockdev';
