@@ -362,7 +362,7 @@ export class AllocLog {
     this.writtenDirectly(start, checksums, kind);
   }
 
-  /** The write is not wanted any more although it has returned; its blocks are free again. A failed write latches instead: `failDirectWrite`. */
+  /** The write is not wanted any more although it has returned; its blocks are free again. A failed write latches instead: `latch`. */
   abandonDirectWrite(start: number, count: number): void {
     this.#core.map.pages.clearHeld(start, count);
     this.#core.pendingDirectCount -= count;
