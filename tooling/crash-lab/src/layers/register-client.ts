@@ -70,6 +70,7 @@ export class RegisterClient implements LogClient {
     assert(id < this.perNode * this.perNode, 'there are so many registers and no more');
     const { log } = this;
     const { cache } = log;
+    log.checkWritable();
     for (;;) {
       const known = this.registers.get(id);
       if (known !== undefined) {
@@ -130,6 +131,7 @@ export class RegisterClient implements LogClient {
 
   delete(id: number): boolean {
     const { log } = this;
+    log.checkWritable();
     for (;;) {
       const known = this.registers.get(id);
       if (known === undefined) return false;
