@@ -6,7 +6,11 @@
  * Then the blocks of all files are read, one extent in a turn, with pauses that keep the rate; between turns the volume may change.
  *
  * Why that is sound while others write: an entry is read and its blocks are verified in the same turn, and a block that an entry of the
- * present tree names is not reused. What belongs to a delta that is not durable yet may still be on its way to the device and is left out.
+ * present tree names is not reused.
+ *
+ * Why it ends, however fast others write: its task is what was durable when it began. What is born later is passed over without a pause (it
+ * may still be on its way to the device), and the walk goes forward only; so each step verifies an extent that none before it has
+ * verified, of a set that can only become smaller.
  */
 import { readSlots } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
@@ -32,7 +36,7 @@ export interface ScrubOptions {
 
 export interface ScrubProgress {
   readonly verifiedBytes: number;
-  /** The size of all used blocks: a bound, since what waits to be reused is not read. */
+  /** The size of all blocks that were used when it began: a bound, since not all of them are read. */
   readonly totalBytes: number;
 }
 
@@ -91,6 +95,9 @@ class Scrub {
   readonly #head: Head;
   readonly #options: ScrubOptions;
   readonly #hit: Set<number> = new Set();
+  /** The task: extents born up to this delta. */
+  readonly #lastDelta: number;
+  readonly #totalBytes: number;
   #errorCount = 0;
   #warningCount = 0;
   verifiedBytes = 0;
@@ -98,10 +105,12 @@ class Scrub {
   constructor(head: Head, options: ScrubOptions) {
     this.#head = head;
     this.#options = options;
+    this.#lastDelta = head.log.durableDelta;
+    this.#totalBytes = head.log.stats().usedBlocks * head.log.blockSize;
   }
 
   get progress(): ScrubProgress {
-    const totalBytes = this.#head.log.stats().usedBlocks * this.#head.log.blockSize;
+    const totalBytes = this.#totalBytes;
     return { verifiedBytes: Math.min(this.verifiedBytes, totalBytes), totalBytes };
   }
 
@@ -150,7 +159,7 @@ class Scrub {
     yield device.readBytes;
   }
 
-  /** The content of all files; yields the bytes read, after each extent. */
+  /** The content of all files that the scrub began with; yields the bytes read, after each extent. */
   *data(): Generator<number> {
     const { log } = this.#head;
     let reclaimed: ReclaimRange | null = null;
@@ -164,7 +173,7 @@ class Scrub {
       try {
         const entry = decodeFileEntry(key, value, { blockSize: log.blockSize, openDelta: log.openDelta });
         if (entry?.kind === 'reclaim') reclaimed = entry.range;
-        if (entry?.kind !== 'extent' || entry.extent.birth > log.durableDelta) continue;
+        if (entry?.kind !== 'extent' || entry.extent.birth > this.#lastDelta) continue;
         // What is being given up belongs to no content any more.
         if (reclaimed !== null && isWithin(entry.extent, reclaimed)) continue;
         yield this.#extent(inode, entry.extent);
