@@ -169,7 +169,7 @@ describe('records', () => {
     ),
   });
 
-  it('of every type come back as they went, wherever a block ends', () => {
+  it('lesson 16: of every type come back as they went, wherever a block ends', () => {
     fc.assert(
       fc.property(records, (value) => {
         const writer = new ByteWriter();
@@ -180,7 +180,7 @@ describe('records', () => {
     );
   });
 
-  it('of an unknown type, out of order or cut off are damage', () => {
+  it('lesson 16: of an unknown type, out of order or cut off are damage', () => {
     const decode = (...bytes: number[]): unknown => decodeRecords(1, Uint8Array.from(bytes), LIMIT);
     expect(() => decode(RECORD_WRITE + 1)).toThrow(/unknown type/);
     expect(() => decode(2, 0, 1, 1, 0, 1, 0)).toThrow(/out of order/);

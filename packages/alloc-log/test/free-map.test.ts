@@ -46,7 +46,7 @@ describe('the balance of extents', () => {
     );
   });
 
-  it('counts 65,536 blocks and more', () => {
+  it('lesson 17: counts 65,536 blocks and more', () => {
     const many: Extent[] = [{ start: 10, count: 200_000 }];
     expect(extentBalance(many, [{ start: 70_000, count: 1 }])).toEqual([
       { start: 10, count: 69_990 },
@@ -146,7 +146,7 @@ describe('the free map', () => {
     );
   });
 
-  it('lays an empty volume out with rising addresses', () => {
+  it('lesson 28: lays an empty volume out with rising addresses', () => {
     const map = new FreeMap(new MemoryDevice(), { blockBytes: 4096, blockLimit: 100_000 });
     let last = -1;
     for (let i = 0; i < 5000; i++) {

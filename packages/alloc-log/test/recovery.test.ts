@@ -110,7 +110,7 @@ describe('recovery', () => {
     expect(again.registers.audit()).toEqual([]);
   });
 
-  it('after a checkpoint and a second crash still knows the log blocks before it (lesson 5)', () => {
+  it('lesson 5: after a checkpoint and a second crash still knows the log blocks before it', () => {
     const { device } = threeDeltas();
     const first = open(device);
     first.registers.set(1, text('between'));
