@@ -6,14 +6,14 @@
  * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
  * be there as a whole, or not at all, after a crash.
  */
-import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, OutwriteError } from '@outwrite/blockdev';
+import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, LatchedError, OutwriteError } from '@outwrite/blockdev';
 import type { BufferCache, Frame } from '@outwrite/buffer-cache';
 import { nilPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
 import { Committer } from './committer.ts';
 import type { Stager } from './delta-flight.ts';
 import type { Extent } from './extent.ts';
-import { beginRebuild, type ReachAll, rebuildFreeMap } from './free-map-rebuild.ts';
+import { beginRebuild } from './free-map-rebuild.ts';
 import type { LogClient } from './log-client.ts';
 import type { LogCore } from './log-core.ts';
 import type { ListedKind } from './log-record-format.ts';
@@ -22,6 +22,7 @@ import { type LogTuning, makeCore, platformRandomBytes } from './log-tuning.ts';
 import { OpenDelta } from './open-delta.ts';
 import { openWritable } from './opening.ts';
 import { loadFreeMap, recoverLog, recoveryReport, replay } from './recovery.ts';
+import { type LogRepair, repairWhileOpening } from './repair-opening.ts';
 import { Room } from './room.ts';
 import { readSlots } from './slots.ts';
 import { logStats } from './state-figures.ts';
@@ -48,8 +49,8 @@ export interface FormatOptions extends LogTuning {
 export interface OpenOptions extends LogTuning {
   /** Recovers in memory and writes nothing. */
   readOnly?: boolean;
-  /** For repair: the stored free map is ignored, and a new one is made of what this reports when the log has been replayed. */
-  reachAll?: ReachAll;
+  /** For repair: the stored free map is made anew, damage in the middle of the log is its end, and changes become part of the opening. */
+  repair?: LogRepair;
 }
 
 export class AllocLog {
@@ -62,6 +63,7 @@ export class AllocLog {
   readonly #core: LogCore;
   readonly #committer: Committer;
   readonly #room: Room;
+  #closing: Promise<void> | null = null;
 
   private constructor(core: LogCore, recovery: RecoveryReport | null) {
     this.#core = core;
@@ -148,11 +150,11 @@ export class AllocLog {
       );
     }
     const core = makeCore(device, options, client, slots.chosen, readOnly);
-    const { reachAll } = options;
-    const storedMapBlocks = reachAll === undefined ? [] : beginRebuild(core);
-    if (reachAll === undefined) loadFreeMap(core);
+    const { repair } = options;
+    const storedMapBlocks = repair === undefined ? [] : beginRebuild(core);
+    if (repair === undefined) loadFreeMap(core);
     const recovered = recoverLog(device, slots.chosen);
-    if (recovered.damage !== null && !readOnly) throw recovered.damage;
+    if (recovered.damage !== null && !readOnly && repair === undefined) throw recovered.damage;
     const report = recoveryReport(
       slots,
       recovered,
@@ -161,14 +163,15 @@ export class AllocLog {
     const log = new AllocLog(core, report);
     const { root, rootLevel } = slots.chosen;
     client.load(log, { pointer: root, level: rootLevel });
-    replay(core, recovered, reachAll === undefined);
-    if (reachAll !== undefined) rebuildFreeMap(core, reachAll);
+    replay(core, recovered, repair === undefined);
     recovered.sparedBlocks.push(...storedMapBlocks);
+    const repaired = repair === undefined ? null : repairWhileOpening(core, recovered, repair);
     if (!readOnly) {
       const random = options.randomBytes ?? platformRandomBytes;
       report.relocatedBlocks = openWritable(core, recovered, {
         lifeId: random(LIFE_ID_BYTES),
         bothSlotsValid: slots.bothValid,
+        repaired,
       });
     }
     return log;
@@ -292,6 +295,7 @@ export class AllocLog {
   free(start: number, count: number, birth: number): void {
     const core = this.#core;
     if (!ownedByHead(birth)) return;
+    if (this.#core.freesNothing && birth !== this.#core.open.number) return;
     try {
       if (birth === core.open.number) {
         core.map.pages.clearUsed(start, count);
@@ -403,10 +407,22 @@ export class AllocLog {
     return this.#core.waiting.openView(this.#core.open.number - 1);
   }
 
-  /** Commits, checkpoints what the log holds, and closes the device. A latched volume writes nothing. */
-  async close(): Promise<void> {
+  /**
+   * Commits, checkpoints what the log holds, and closes the device. A latched volume, or one that latches on the way, writes nothing more
+   * and is closed all the same; then this rejects with a `LatchedError`, since what was not committed is lost. Callers meanwhile share the
+   * outcome; a call on a volume that is closed already resolves.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = null;
+    });
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const core = this.#core;
     if (core.closed) return;
+    let failure: unknown = null;
     try {
       if (!core.readOnly && core.latched === null) {
         await this.commit();
@@ -414,22 +430,42 @@ export class AllocLog {
         if (core.latched === null && this.#needsCheckpoint()) await this.checkpoint();
         await this.#committer.drain();
       }
-    } finally {
+    } catch (error) {
+      failure = error;
+    }
+    try {
       core.closed = true;
       await core.device.close();
+    } catch (error) {
+      failure ??= error;
     }
+    if (core.latched !== null) throw latchedOnClose(core.latched);
+    if (failure !== null) throw failure;
   }
 
-  /** As `close`. Throws the device's error while asynchronous calls are in flight; then `close` is the way. */
+  /**
+   * As `close`. While asynchronous calls are in flight the device's error is thrown and the volume stays open; then `close` is the way to
+   * let go of it.
+   */
   closeSync(): void {
     const core = this.#core;
     if (core.closed) return;
-    if (!core.readOnly && core.latched === null) {
-      this.#committer.commitSync();
-      if (this.#needsCheckpoint()) this.#committer.checkpointSync();
+    try {
+      if (!core.readOnly && core.latched === null) {
+        this.#committer.commitSync();
+        if (this.#needsCheckpoint()) this.#committer.checkpointSync();
+      }
+    } catch (error) {
+      // A commit inside a transaction: nothing has failed, and the volume goes on.
+      if (core.latched === null) throw error;
     }
     core.device.closeSync();
     core.closed = true;
+    if (core.latched !== null) throw latchedOnClose(core.latched);
+  }
+
+  get closed(): boolean {
+    return this.#core.closed;
   }
 
   #needsCheckpoint(): boolean {
@@ -451,10 +487,22 @@ export class AllocLog {
     return this.#core.retired;
   }
 
+  /** The blocks of the log, the reserved place of the next one last. They count as neither used nor free. */
+  chainBlocks(): number[] {
+    return this.#core.chain.map(({ block }) => block);
+  }
+
   /** Extents of used blocks, ascending, as the free map has them. Throws a `CorruptionError` where it is damaged. */
   usedExtents(): Generator<Extent> {
     return this.#core.map.pages.usedExtents();
   }
+}
+
+/** What closing tells: the volume is closed, and not all that was changed has become durable. */
+function latchedOnClose(latched: LatchedError): LatchedError {
+  const advice =
+    'closed after a failed write or flush: changes that were not committed are lost; open the volume again';
+  return new LatchedError(latched.cause, advice);
 }
 
 /**

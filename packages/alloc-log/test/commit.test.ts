@@ -161,7 +161,7 @@ describe('a failure', () => {
         // A checkpoint that fails in the background is told to the next who asks.
         if (!failed) expect(() => registers.set(0, text('more'))).toThrow(/no further changes/);
         const writes = device.operationCounts.write;
-        await log.close();
+        await expect(log.close()).rejects.toMatchObject({ code: 'ELATCHED' });
         expect(device.operationCounts.write).toBe(writes);
         const again = reopen(device.kill());
         expect(Number(again.registers.content().get(0) ?? 0)).toBeGreaterThanOrEqual(acknowledged);

@@ -127,17 +127,15 @@ export class NoSpaceError extends OutwriteError {
   }
 }
 
+const LATCHED_ADVICE = 'no further changes after a failed write or flush; close the volume and open it again';
+
 /**
- * ELATCHED: an earlier write or flush failed, so nothing more is changed or committed. `cause` is that first failure.
+ * ELATCHED: an earlier write or flush failed, so nothing more is changed or committed. `cause` is that first failure; `advice` is what
+ * the message says before it.
  */
 export class LatchedError extends OutwriteError {
-  constructor(cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(
-      'ELATCHED',
-      `no further changes after a failed write or flush; close the volume and open it again (${reason})`,
-      { cause },
-    );
+  constructor(cause: unknown, advice: string = LATCHED_ADVICE) {
+    super('ELATCHED', `${advice} (${cause instanceof Error ? cause.message : String(cause)})`, { cause });
     this.name = 'LatchedError';
   }
 }

@@ -171,7 +171,7 @@ export class TreeStore {
     return this.log.transact(fn, isReclaiming);
   }
 
-  /** Commits and closes the device. */
+  /** Commits and closes the device. Rejects with a `LatchedError`, closed all the same, when what was not committed is lost. */
   async close(): Promise<void> {
     try {
       await this.log.close();
@@ -180,9 +180,13 @@ export class TreeStore {
     }
   }
 
+  /** As `close`. Throws and stays open while asynchronous calls are in flight. */
   closeSync(): void {
-    this.log.closeSync();
-    this.#core.isClosed = true;
+    try {
+      this.log.closeSync();
+    } finally {
+      this.#core.isClosed = this.log.closed;
+    }
   }
 
   // --- looking in -----------------------------------------------------------------------------------------------------------------

@@ -203,6 +203,24 @@ describe('a store', () => {
     auditStore(reopened);
   });
 
+  it('on a device that fails is closed all the same, and says that changes are lost', async () => {
+    for (const sync of [false, true]) {
+      const device = new SimulatedDevice({ maxSizeBytes: 4 * 1024 * 1024 });
+      const store = OrderedStore.format(device, { cacheBytes: 1 << 16, bounds: { zeroAheadBytes: 0 } });
+      store.put(text('k'), text('v'));
+      store.commitSync();
+      store.put(text('lost'), text('v'));
+      device.failAt({ operation: 'flush', nth: 1, effect: 'error' });
+      if (sync) expect(() => store.closeSync()).toThrow(expect.objectContaining({ code: 'ELATCHED' }));
+      else await expect(store.close()).rejects.toMatchObject({ code: 'ELATCHED' });
+      expect(() => store.get(text('k'))).toThrow(expect.objectContaining({ code: 'ECLOSED' }));
+      await store.close();
+      store.closeSync();
+      const reopened = OrderedStore.open(device.kill());
+      expect(reopened.has(text('k'))).toBe(true);
+    }
+  });
+
   it('leaves a foreign device alone', () => {
     expect(() => TreeStore.open(new MemoryDevice({ sizeBytes: 1024 * 1024 }))).toThrow(
       expect.objectContaining({ code: 'ENOTVOLUME' }),

@@ -3,7 +3,7 @@
  *
  * Lifecycle: `create` or `open`; use through `fs`; `commit` when something must be durable; `close`, which commits and checkpoints. After a
  * crash `open` finds the state of some commit that is not older than the last one acknowledged. A failed write or flush latches the
- * volume: it still reads, every change and commit throws, and `close` writes nothing.
+ * volume: it still reads, every change and commit throws, and `close` writes nothing and says so.
  */
 import type { BlockKind, LogBounds, LogTuning, RecoveryReport } from '@outwrite/alloc-log';
 import {
@@ -97,7 +97,6 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
   readonly #autoCommit: AutoCommit;
   readonly #damage: CorruptionError[];
   #closing: Promise<void> | null = null;
-  #storeClosed = false;
 
   /** Made by `create` and `open`. */
   protected constructor(parts: { store: TreeStore; tree: Tree; tuning: VolumeTuning; factory: FsFactory<Fs> }) {
@@ -257,32 +256,31 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
   }
 
   /**
-   * Waits for writes in the background, commits, checkpoints, and closes the device. Open files are closed. Idempotent. A latched volume
-   * closes without writing.
+   * Waits for writes in the background, commits, checkpoints, and closes the device. Open files are closed. A latched volume, or one whose
+   * last commit fails, is closed all the same, without further writing; then this rejects with a `LatchedError`, since what was not
+   * committed is lost. Callers meanwhile share the outcome; a call on a closed volume resolves.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = null;
+    });
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    if (this.#storeClosed) return;
     while (this.#head.backgroundWrites.size > 0) await Promise.allSettled(this.#head.backgroundWrites);
     this.#shut();
     await this.#store.close();
-    this.#storeClosed = true;
   }
 
-  /** As `close`. Throws while something is in flight, or when the last commit fails; `close` then is the way to let go of the device. */
+  /** As `close`. While something is in flight a `DeviceError` is thrown; `close` then is the way to let go of the device. */
   closeSync(): void {
-    if (this.#storeClosed) return;
     const writeCount = this.#head.backgroundWrites.size;
     if (writeCount > 0) {
       throw new DeviceError({ operation: 'close' }, `${writeCount} writes are under way; await close() instead`);
     }
     this.#shut();
     this.#store.closeSync();
-    this.#storeClosed = true;
   }
 
   #shut(): void {

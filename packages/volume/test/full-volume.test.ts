@@ -107,6 +107,7 @@ describe('a device that fails', () => {
     expect(() => volume.commitSync()).toThrowError(LatchedError);
     await expect(volume.commit()).rejects.toThrowError(latched);
     const writes = device.operationCounts.write;
+    await expect(volume.close()).rejects.toThrowError(latched);
     await volume.close();
     expect(device.operationCounts.write).toBe(writes);
     const again = Volume.open(device.kill(), tuning);
@@ -122,6 +123,6 @@ describe('a device that fails', () => {
     const deadline = Date.now() + 5000;
     while (!volume.stats().latched && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
     expect(() => volume.fs.writeFileSync('/y', '')).toThrowError(expect.objectContaining({ code: 'ELATCHED' }));
-    await volume.close();
+    await expect(volume.close()).rejects.toMatchObject({ code: 'ELATCHED' });
   });
 });

@@ -231,12 +231,16 @@ class WorkloadRun {
 
   async #close(): Promise<void> {
     this.#releaseViews(true);
-    await this.subject.close();
-    await this.#settle();
-    if (this.subject.latched) {
-      this.latched ??= new LatchedError(new Error('the volume was latched when it was closed'));
-      return;
+    try {
+      await this.subject.close();
+      if (this.subject.latched)
+        throw new Error('a latched volume was closed and nobody was told that changes are lost');
+    } catch (error) {
+      if (!isRefusal(error) || !this.subject.latched) throw error;
+      this.latched ??= new LatchedError(error);
     }
+    await this.#settle();
+    if (this.latched !== null) return;
     this.#acknowledge(this.subject.durableDelta);
     this.closedWith = this.model.text();
   }
