@@ -6,7 +6,7 @@
  * always. The blocks of the stored map, as far as it can be read, are held back until the opening is durable, so that a crash in between
  * leaves what was there before. Everything else is free.
  */
-import { CorruptionError, NoSpaceError, OutwriteError } from '@outwrite/blockdev';
+import { NoSpaceError, OutwriteError } from '@outwrite/blockdev';
 import { FreeMap } from './free-map.ts';
 import type { LogCore } from './log-core.ts';
 import { readVerified } from './recovery.ts';
@@ -40,8 +40,8 @@ export function rebuildFreeMap(core: LogCore, reachAll: ReachAll): void {
   const use = (start: number, count: number): void => {
     // Beyond the limit nothing is ever allocated; whoever refers to it is told by the check.
     for (let block = start; block < Math.min(start + count, pages.blockLimit); block++) {
-      if (pages.isHeld(block)) throw new CorruptionError('log block', 'it lies on a block that is in use', { block });
-      if (!pages.isUsed(block)) pages.setUsed(block, 1);
+      // What refers to a block of the log is wrong; whoever repairs the client's structures knows those blocks (`AllocLog.chainBlocks`).
+      if (!pages.isHeld(block) && !pages.isUsed(block)) pages.setUsed(block, 1);
     }
   };
   for (const { start, count } of slotExtents(core.blockBytes)) use(start, count);

@@ -76,6 +76,8 @@ export class LogCore {
   /** Blocks that asynchronous writes from callers' memory have taken and no delta owns yet. */
   pendingDirectCount = 0;
   staging = false;
+  /** While a repair makes its changes: its opening finds out afterwards what is no longer referred to. */
+  freesNothing = false;
   transactionDepth = 0;
   /** Transactions around that may use the reserve. */
   reclaimingDepth = 0;

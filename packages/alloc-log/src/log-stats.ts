@@ -1,6 +1,8 @@
 /**
  * Counters of what the log has done, and the figures of its state.
  */
+import type { LogBeyond } from './log-beyond.ts';
+
 export type BlockKind = 'superblock' | 'log' | 'leaf' | 'data' | 'overflow' | 'index' | 'free-map' | 'zero';
 
 export const BLOCK_KINDS: readonly BlockKind[] = [
@@ -45,6 +47,8 @@ export interface RecoveryReport {
   droppedDelta: number | null;
   /** The log ends in damage instead of a torn end (read-only openings only; others throw). */
   damage: Error | null;
+  /** With damage: what the log holds behind it. */
+  beyond: LogBeyond | null;
   /** Blocks copied to new places because only the cache of the operating system vouched for them. */
   relocatedBlocks: number;
 }

@@ -17,12 +17,13 @@ import type { LogCore } from './log-core.ts';
 import type { LoggedDelta } from './log-reader.ts';
 import { OpenDelta } from './open-delta.ts';
 import { type RecoveredLog, readVerified } from './recovery.ts';
+import { type RepairDelta, writeAgain } from './repair-opening.ts';
 
 /** Makes the opening checkpoint and returns the number of blocks that were copied for it. */
 export function openWritable(
   core: LogCore,
   recovered: RecoveredLog,
-  options: { lifeId: Uint8Array; bothSlotsValid: boolean },
+  options: { lifeId: Uint8Array; bothSlotsValid: boolean; repaired: RepairDelta | null },
 ): number {
   const { device } = core;
   const flush = (): void => {
@@ -40,7 +41,11 @@ export function openWritable(
   const spared = spareLastDelta(core, recovered);
   let relocatedCount = 0;
   const last = recovered.kept[recovered.kept.length - 1];
-  if (last !== undefined && !last.flushedFirst) relocatedCount = relocate(core, last, spared);
+  const { repaired } = options;
+  if (repaired !== null) {
+    for (const { start, count } of repaired.spared) appendExtent(spared, start, count);
+    if (last !== undefined) writeAgain(device, core.blockBytes, last);
+  } else if (last !== undefined && !last.flushedFirst) relocatedCount = relocate(core, last, spared);
 
   const oldChain = core.chain;
   core.chainNumber = 0;
@@ -48,6 +53,7 @@ export function openWritable(
   core.chain = [{ block: core.takeHeldBlock(), delta: core.open.number }];
   for (const { block } of oldChain) appendExtent(spared, block, 1);
   const checkpoint = takeCheckpoint(core, core.durableDelta, options.lifeId);
+  repaired?.leaves.writeSync();
   checkpoint.batch.writeSync();
   flush();
   checkpoint.writeSlot();
@@ -56,6 +62,7 @@ export function openWritable(
   writeSlot(core, core.superblock);
   flush();
   checkpoint.releaseFrames();
+  repaired?.releaseFrames();
   for (const { start, count } of spared) core.map.pages.clearHeld(start, count);
   core.waiting.checkpointDurable(core.superblock.generation);
   core.counters.checkpoints++;
@@ -65,7 +72,7 @@ export function openWritable(
 }
 
 /** Holds back every block that the state before the last delta used or that a dropped delta wrote; returns what it holds. */
-function spareLastDelta(core: LogCore, recovered: RecoveredLog): Extent[] {
+export function spareLastDelta(core: LogCore, recovered: RecoveredLog): Extent[] {
   const { pages } = core.map;
   const spared: Extent[] = [];
   const spare = (start: number, count: number): void => {

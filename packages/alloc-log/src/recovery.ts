@@ -7,6 +7,7 @@
  */
 import { assert, type BlockDevice, CorruptionError, xxh32 } from '@outwrite/blockdev';
 import type { BlockPointer } from './block-pointer.ts';
+import { type LogBeyond, readBeyond } from './log-beyond.ts';
 import type { LogCore } from './log-core.ts';
 import { chainBlocks, type LogChain, type LoggedDelta, readLogChain } from './log-reader.ts';
 import type { RecoveryReport } from './log-stats.ts';
@@ -24,6 +25,8 @@ export interface RecoveredLog {
   /** Other blocks that the opening must not touch: those of a stored free map that is being replaced. */
   sparedBlocks: number[];
   damage: CorruptionError | null;
+  /** With damage: what is behind it. */
+  beyond: LogBeyond | null;
   droppedDelta: number | null;
 }
 
@@ -50,6 +53,7 @@ export function recoverLog(device: BlockDevice, superblock: Superblock): Recover
     unfinishedBlocks: chain.unfinished?.blocks ?? [],
     sparedBlocks: [],
     damage: chain.damage,
+    beyond: chain.damage === null ? null : readBeyond(device, superblock, kept),
     droppedDelta: dropped?.delta ?? chain.unfinished?.delta ?? null,
   };
 }
@@ -165,6 +169,7 @@ export function recoveryReport(slots: Slots, recovered: RecoveredLog, delta: num
     delta,
     droppedDelta: recovered.droppedDelta,
     damage: recovered.damage,
+    beyond: recovered.beyond,
     relocatedBlocks: 0,
   };
 }

@@ -6,10 +6,11 @@ export { type BatchOperation, OrderedStore } from './ordered-store.ts';
 export { MAX_VALUE_BYTES } from './overflow-format.ts';
 export { decodeAt, decodeGone, type GonePromise } from './promise-format.ts';
 export type { RelocateValue } from './relocation.ts';
+export type { BlocksOf, StoreEdit, StoreRepair } from './store-repair.ts';
 export type { PutRoom, Tree } from './tree.ts';
 export type { CheckSink } from './tree-check.ts';
+export type { LostRange } from './tree-salvage.ts';
 export {
-  type BlocksOf,
   TreeStore,
   type TreeStoreExtension,
   type TreeStoreFormatOptions,

@@ -94,7 +94,7 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array): boolean {
         leafCount++;
         nodeCount += nodesToInsert(path, 1);
       }
-      if (found >= 0 && leafValueIsOverflow(slab, base, found)) {
+      if (found >= 0 && leafValueIsOverflow(slab, base, found) && !core.isReplaying) {
         const start = leafValueStart(slab, base, found);
         collectExtents(core, slab.u8, start, start + leafValueLength(slab, base, found), released);
         for (const { start: block, count } of released) log.prepareFree(block, count);

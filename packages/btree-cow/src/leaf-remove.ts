@@ -85,7 +85,8 @@ function collectReleased(state: TreeState, path: TreePath, start: number, end: n
   const { core } = state;
   const slab = core.cache.slabOf(path.frames[0]!);
   const base = core.cache.baseOf(path.frames[0]!);
-  if ((flagsOf(slab, base) & HAS_OVERFLOW_FLAG) === 0) return;
+  // While an opening repairs, nothing is freed here, and what a value owns may be what cannot be read.
+  if ((flagsOf(slab, base) & HAS_OVERFLOW_FLAG) === 0 || core.isReplaying) return;
   for (let i = start; i < end; i++) {
     if (!leafValueIsOverflow(slab, base, i)) continue;
     const valueStart = leafValueStart(slab, base, i);

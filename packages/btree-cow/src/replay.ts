@@ -11,9 +11,11 @@ import type { Catalogue } from './catalogue.ts';
 import { indexPut, indexRemove } from './index-map.ts';
 import { maxKeyBytes } from './node-format.ts';
 import { decodeAt, decodeGone } from './promise-format.ts';
+import { removeFirstLeaf } from './tree-salvage.ts';
 import type { TreeState } from './tree-state.ts';
 
-export function replayGone(catalogue: Catalogue, payload: Uint8Array): void {
+/** With `isSalvaging` index nodes have been lost, so what a promise says is gone need not be there. */
+export function replayGone(catalogue: Catalogue, payload: Uint8Array, isSalvaging: boolean): void {
   const promise = decodeGone(payload, maxKeyBytes(catalogue.core.blockSize));
   if (promise.type === 'created') {
     catalogue.createWithId(promise.treeId);
@@ -23,9 +25,9 @@ export function replayGone(catalogue: Catalogue, payload: Uint8Array): void {
   if (promise.type === 'dying') {
     catalogue.markDying(state);
   } else if (promise.type === 'leaf') {
-    removeLeaf(state, promise.separator);
+    removeLeaf(state, promise.separator, isSalvaging);
   } else {
-    removeLeaves(state, promise.separator, promise.end);
+    removeLeaves(state, promise.separator, promise.end, isSalvaging);
   }
 }
 
@@ -55,12 +57,16 @@ function isEmpty(state: TreeState): boolean {
 
 const NOTHING = new Uint8Array(0);
 
-function removeLeaf(state: TreeState, separator: Uint8Array): void {
+function removeLeaf(state: TreeState, separator: Uint8Array, isSalvaging: boolean): void {
   // Only a path through the last entries everywhere tells that the first leaf is the only one.
   if (separator.length === 0 && !hasOneLeaf(state)) {
+    if (isSalvaging) {
+      removeFirstLeaf(state);
+      return;
+    }
     throw new CorruptionError('promise', 'the first leaf of a tree goes before the others', { actual: state.id });
   }
-  if (!indexRemove(state, separator, separator.length)) {
+  if (!indexRemove(state, separator, separator.length) && !isSalvaging) {
     throw new CorruptionError('promise', 'a leaf goes that is not there', { actual: state.id });
   }
 }
@@ -74,7 +80,7 @@ function hasOneLeaf(state: TreeState): boolean {
 }
 
 /** Removes all leaves that begin in `[first, end)`, the last one first: the first leaf of a tree goes last. */
-function removeLeaves(state: TreeState, first: Uint8Array, end: Uint8Array): void {
+function removeLeaves(state: TreeState, first: Uint8Array, end: Uint8Array, isSalvaging: boolean): void {
   const separators: Uint8Array[] = [];
   const { path } = state.core;
   const scratch = new Uint8Array(maxKeyBytes(state.core.blockSize));
@@ -95,7 +101,7 @@ function removeLeaves(state: TreeState, first: Uint8Array, end: Uint8Array): voi
     if (compareBytes(scratch, 0, nextLength, end, 0, end.length) >= 0) break;
     from = scratch.slice(0, nextLength);
   }
-  if (separators.length === 0)
+  if (separators.length === 0 && !isSalvaging)
     throw new CorruptionError('promise', 'leaves go that are not there', { actual: state.id });
-  for (const separator of separators.reverse()) removeLeaf(state, separator);
+  for (const separator of separators.reverse()) removeLeaf(state, separator, isSalvaging);
 }

@@ -18,13 +18,16 @@ import { type RelocateValue, relocateTree } from './relocation.ts';
 import { replayAt, replayGone } from './replay.ts';
 import { TreeSealer } from './sealing.ts';
 import { StoreCore } from './store-core.ts';
+import type { TreeSalvage } from './tree-salvage.ts';
 
 export class StoreClient implements LogClient {
   readonly relocateValue: RelocateValue | null;
+  readonly salvage: TreeSalvage | null;
   #catalogue: Catalogue | null = null;
 
-  constructor(relocateValue: RelocateValue | null) {
+  constructor(relocateValue: RelocateValue | null, salvage: TreeSalvage | null = null) {
     this.relocateValue = relocateValue;
+    this.salvage = salvage;
   }
 
   /** There is one as soon as the log has called `load`. */
@@ -50,6 +53,7 @@ export class StoreClient implements LogClient {
       });
     }
     catalogue.load(pointer, level);
+    this.salvage?.bridgeIndexes(catalogue);
   }
 
   /** Opening is complete: what was replayed needs no telling, and from now on the log is asked for room. */
@@ -61,7 +65,7 @@ export class StoreClient implements LogClient {
   }
 
   replayGone(payload: Uint8Array): void {
-    replayGone(this.catalogue, payload);
+    replayGone(this.catalogue, payload, this.salvage !== null);
   }
 
   replayAt(payload: Uint8Array, pointer: BlockPointer): void {

@@ -7,7 +7,7 @@
  * leaf are of the open epoch, and no empty leaves.
  */
 import { type BlockKind, isProvisional } from '@outwrite/alloc-log';
-import { CorruptionError, compareBytes } from '@outwrite/blockdev';
+import { CorruptionError, compareBytes, DeviceError } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import type { Catalogue } from './catalogue.ts';
 import { childBirth, childBlock, childChecksum, copySeparator } from './index-page.ts';
@@ -23,8 +23,8 @@ import type { TreeState } from './tree-state.ts';
 export interface CheckSink {
   /** `count` blocks from `start` on are reached from the root, as this kind, from this tree (0: the catalogue). */
   block(start: number, count: number, kind: BlockKind, treeId: number): void;
-  /** Something is damaged; the walk goes on with the rest. */
-  problem(error: Error, treeId: number): void;
+  /** Something is damaged; the walk goes on with the rest. With `key` it is the overflow value of that entry, otherwise a node. */
+  problem(error: Error, treeId: number, key?: Uint8Array): void;
   /** An entry of a tree that was reached, for layers whose values mean something. Views are valid during the call only. */
   entry?(treeId: number, key: Uint8Array, value: Uint8Array): void;
 }
@@ -61,13 +61,13 @@ class TreeCheck {
     this.#sink = sink;
   }
 
-  /** Reports what `fn` throws because of damage. */
-  attempt(treeId: number, fn: () => void): void {
+  /** Reports what `fn` throws because of damage, or because the device cannot read. */
+  attempt(treeId: number, fn: () => void, key?: Uint8Array): void {
     try {
       fn();
     } catch (error) {
-      if (!(error instanceof CorruptionError)) throw error;
-      this.#sink.problem(error, treeId);
+      if (!(error instanceof CorruptionError || error instanceof DeviceError)) throw error;
+      this.#sink.problem(error, treeId, key);
     }
   }
 
@@ -159,8 +159,9 @@ class TreeCheck {
       }
       const start = leafValueStart(slab, base, i);
       const end = start + leafValueLength(slab, base, i);
-      if (leafValueIsOverflow(slab, base, i)) this.attempt(state.id, () => this.#overflow(state, slab.u8, start, end));
-      else if (!state.isCatalogue)
+      if (leafValueIsOverflow(slab, base, i)) {
+        this.attempt(state.id, () => this.#overflow(state, slab.u8, start, end), key.slice(0, keyLength));
+      } else if (!state.isCatalogue)
         this.#sink.entry?.(state.id, key.subarray(0, keyLength), slab.u8.subarray(start, end));
     }
   }

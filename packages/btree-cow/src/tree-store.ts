@@ -12,8 +12,10 @@ import { deleteKeys } from './range-delete.ts';
 import type { RelocateValue } from './relocation.ts';
 import { StoreClient } from './store-client.ts';
 import type { StoreCore } from './store-core.ts';
+import { repairOfLog, type StoreRepair } from './store-repair.ts';
 import { Tree } from './tree.ts';
 import { type CheckSink, checkTrees } from './tree-check.ts';
+import { type LostRange, TreeSalvage } from './tree-salvage.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** What a layer above, whose values point to blocks of its own, adds to the opening. */
@@ -22,17 +24,11 @@ export interface TreeStoreExtension {
   relocateValue?: RelocateValue;
 }
 
-/** Which blocks the value of an entry refers to, if any, for a layer above whose values point to blocks of its own. */
-export type BlocksOf = (treeId: number, key: Uint8Array, value: Uint8Array) => { start: number; count: number } | null;
-
 export type TreeStoreFormatOptions = FormatOptions & TreeStoreExtension;
-export type TreeStoreOpenOptions = Omit<OpenOptions, 'reachAll'> &
+export type TreeStoreOpenOptions = Omit<OpenOptions, 'repair'> &
   TreeStoreExtension & {
-    /**
-     * For repair: the stored free map is ignored, and a new one is made of what all trees and, by this function, their values refer to.
-     * Opening throws when a node cannot be read, since what it refers to would count as free.
-     */
-    rebuildFreeMap?: BlocksOf;
+    /** For repair: what cannot be read of trees is given up (see `salvaged`), and changes become part of the opening. */
+    repair?: StoreRepair;
   };
 
 export interface TreeStoreStats extends LogStats {
@@ -44,11 +40,14 @@ export interface TreeStoreStats extends LogStats {
 export class TreeStore {
   readonly log: AllocLog;
   readonly #catalogue: Catalogue;
+  /** What an opening for repair had to give up, by tree and ascending keys; empty after any other. */
+  readonly salvaged: readonly LostRange[];
   readonly #core: StoreCore;
   readonly #trees = new Map<number, Tree>();
 
   private constructor(log: AllocLog, client: StoreClient) {
     this.log = log;
+    this.salvaged = client.salvage?.lost ?? [];
     this.#catalogue = client.catalogue;
     this.#core = client.catalogue.core;
     client.opened();
@@ -62,12 +61,11 @@ export class TreeStore {
 
   /** Opens a store as its last durable commit left it. Throws as `AllocLog.open` does. */
   static open(device: BlockDevice, options: TreeStoreOpenOptions = {}): TreeStore {
-    const client = new StoreClient(options.relocateValue ?? null);
-    const { rebuildFreeMap, ...rest } = options;
+    const { repair, ...rest } = options;
+    const salvage = repair === undefined ? null : new TreeSalvage();
+    const client = new StoreClient(options.relocateValue ?? null, salvage);
     const logOptions: OpenOptions = rest;
-    if (rebuildFreeMap !== undefined) {
-      logOptions.reachAll = (reach) => reachAll(client.catalogue, rebuildFreeMap, reach);
-    }
+    if (repair !== undefined && salvage !== null) logOptions.repair = repairOfLog(client, salvage, repair);
     const store = new TreeStore(AllocLog.open(device, logOptions, client), client);
     if (!store.log.readOnly) store.#reclaimDying();
     return store;
@@ -218,18 +216,4 @@ export class TreeStore {
     });
     this.log.cache.checkInvariants();
   }
-}
-
-/** Reports every block that the trees refer to; throws at the first one that cannot be read. */
-function reachAll(catalogue: Catalogue, blocksOf: BlocksOf, reach: (start: number, count: number) => void): void {
-  checkTrees(catalogue, {
-    block: (start, count) => reach(start, count),
-    problem: (error) => {
-      throw error;
-    },
-    entry: (treeId, key, value) => {
-      const blocks = blocksOf(treeId, key, value);
-      if (blocks !== null) reach(blocks.start, blocks.count);
-    },
-  });
 }

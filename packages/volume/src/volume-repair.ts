@@ -10,7 +10,7 @@
  */
 import { readSlots } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
-import { type BlocksOf, TreeStore } from '@outwrite/btree-cow';
+import { type BlocksOf, type StoreRepair, TreeStore } from '@outwrite/btree-cow';
 import { decodeFileEntry, relocateFileEntry } from '@outwrite/filemap';
 import { BorrowedDevice } from './borrowed-device.ts';
 import { findPaths } from './entry-walk.ts';
@@ -35,7 +35,7 @@ export interface RepairReport {
 }
 
 /** Opens a head read-only, on a free map made anew or on the stored one. */
-export type OpenToRepair = (device: BlockDevice, rebuildFreeMap: BlocksOf | undefined) => Head;
+export type OpenToRepair = (device: BlockDevice, repair: StoreRepair | undefined) => Head;
 
 /** See `Volume.repair`. */
 export function repairVolume(device: BlockDevice, openHead: OpenToRepair, options: RepairOptions): RepairReport {
@@ -44,9 +44,10 @@ export function repairVolume(device: BlockDevice, openHead: OpenToRepair, option
   let plan: RepairPlan;
   let changes: RepairReport['changes'];
   try {
-    const head = openHead(reading, blocksOf);
+    const head = openHead(reading, { blocksOf });
     const { damage } = head.log.recovery!;
     if (damage !== null) throw damage;
+    for (const { error } of head.store.salvaged) throw error;
     plan = planRepair(head);
     const paths = findPaths(head, new Set(plan.changes.map(({ inode }) => inode ?? 0)));
     const treeChanges = plan.changes.map((change) =>
@@ -61,8 +62,6 @@ export function repairVolume(device: BlockDevice, openHead: OpenToRepair, option
   if (options.dryRun === true) return { changes, obstacle: null, remaining: [] };
   if (changes.length > 0) {
     applyEdits(device, plan, options);
-    // What the edits have let go of is free from here on.
-    applyEdits(device, { changes: [], edits: [] }, options);
   }
   const remaining = [...checkVolume(openHead(reading, undefined), {})];
   return { changes, obstacle: null, remaining };
@@ -93,14 +92,7 @@ function applyEdits(device: BlockDevice, plan: RepairPlan, options: RepairOption
   const store = TreeStore.open(new BorrowedDevice(device, { readOnly: false }), {
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
     relocateValue: relocateFileEntry,
-    rebuildFreeMap: blocksOf,
-  });
-  const tree = store.tree(Math.min(...store.treeIds()));
-  store.transact(() => {
-    for (const [key, value] of plan.edits) {
-      if (value === null) tree.delete(key);
-      else tree.put(key, value);
-    }
+    repair: { blocksOf, edits: plan.edits.map(([key, value]) => ({ treeId: 1, key, value })) },
   });
   store.closeSync();
 }

@@ -14,7 +14,7 @@ import {
   NotAVolumeError,
   UnsupportedError,
 } from '@outwrite/blockdev';
-import { type BlocksOf, type Tree, TreeStore } from '@outwrite/btree-cow';
+import { type StoreRepair, type Tree, TreeStore } from '@outwrite/btree-cow';
 import { relocateFileEntry } from '@outwrite/filemap';
 import { AutoCommit } from './auto-commit.ts';
 import { type Codec, plainCodec } from './fs-encoding.ts';
@@ -140,10 +140,9 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
    * for a device that holds no volume. The device stays the caller's.
    */
   static repair(device: BlockDevice, options: RepairOptions = {}): RepairReport {
-    const openHead = (lent: BlockDevice, rebuildFreeMap: BlocksOf | undefined): Head => {
+    const openHead = (lent: BlockDevice, repair: StoreRepair | undefined): Head => {
       const { cacheBytes } = options;
-      return openWith(lent, { readOnly: true, cacheBytes, autoCommitMilliseconds: 0 }, Volume.plain, rebuildFreeMap)
-        .#head;
+      return openWith(lent, { readOnly: true, cacheBytes, autoCommitMilliseconds: 0 }, Volume.plain, repair).#head;
     };
     return repairVolume(device, openHead, options);
   }
@@ -354,10 +353,10 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   device: BlockDevice,
   options: VolumeOpenOptions,
   factory: FsFactory<Fs>,
-  rebuildFreeMap?: BlocksOf,
+  repair?: StoreRepair,
 ): Volume<Fs> {
   const store = TreeStore.open(device, {
-    ...(rebuildFreeMap === undefined ? {} : { rebuildFreeMap }),
+    ...(repair === undefined ? {} : { repair }),
     ...logTuning(options),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
     relocateValue: relocateFileEntry,
@@ -366,6 +365,7 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   if (ids.length === 0) throw new NotAVolumeError('the device holds an Outwrite store without trees, not a volume');
   const tree = store.tree(Math.min(...ids));
   const bytes = tree.get(new KeyScratch().plain(VOLUME_INODE, KIND.record));
+  if (bytes === undefined && store.salvaged.length > 0) throw store.salvaged[0]!.error;
   if (bytes === undefined) throw new NotAVolumeError('the device holds an Outwrite key-value store, not a volume');
   const { version } = decodeVolumeRecord(bytes);
   if (version !== VOLUME_RECORD_VERSION) {
