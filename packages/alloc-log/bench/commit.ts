@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openFileDevice } from '@outwrite/blockdev/node';
 import { AllocLog } from '../src/index.ts';
-import { Registers } from '../test/registers.ts';
+import { RegisterClient } from '../src/testing.ts';
 
 const BLOCK_BYTES = 4096;
+const CONTENT = 'x'.repeat(100);
 const flush = promisify(fdatasync);
 
 export interface CommitFigures {
@@ -30,7 +31,7 @@ export async function benchCommit(
   const blocks = new Uint8Array(2 * BLOCK_BYTES).fill(1);
   for (let i = 0; i < effort.commits; i++) writeSync(raw, blocks, 0, blocks.length, i * blocks.length);
   fdatasyncSync(raw);
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.format(openFileDevice(logPath, { create: true }), { blockSize: BLOCK_BYTES }, registers);
   try {
     const figures: CommitFigures[] = [];
@@ -46,7 +47,7 @@ export async function benchCommit(
         rates.raw.push((effort.commits / (performance.now() - start)) * 1000);
         start = performance.now();
         for (let i = 0; i < effort.commits; i++) {
-          registers.set(i % 100, blocks.subarray(0, 100));
+          registers.set(i % 100, CONTENT);
           if (style === 'sync') log.commitSync();
           else await log.commit();
         }

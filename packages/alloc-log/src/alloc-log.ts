@@ -6,10 +6,11 @@
  * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
  * be there as a whole, or not at all, after a crash.
  */
-import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, LatchedError, OutwriteError } from '@outwrite/blockdev';
+import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, OutwriteError } from '@outwrite/blockdev';
 import type { BufferCache, Frame } from '@outwrite/buffer-cache';
 import { nilPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
+import { closeLog, closeLogSync } from './closing.ts';
 import { Committer } from './committer.ts';
 import type { Stager } from './delta-flight.ts';
 import type { Extent } from './extent.ts';
@@ -413,34 +414,10 @@ export class AllocLog {
    * outcome; a call on a volume that is closed already resolves.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close().finally(() => {
+    this.#closing ??= closeLog(this.#core, this.#committer).finally(() => {
       this.#closing = null;
     });
     return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const core = this.#core;
-    if (core.closed) return;
-    let failure: unknown = null;
-    try {
-      if (!core.readOnly && core.latched === null) {
-        await this.commit();
-        await this.#committer.drain();
-        if (core.latched === null && this.#needsCheckpoint()) await this.checkpoint();
-        await this.#committer.drain();
-      }
-    } catch (error) {
-      failure = error;
-    }
-    try {
-      core.closed = true;
-      await core.device.close();
-    } catch (error) {
-      failure ??= error;
-    }
-    if (core.latched !== null) throw latchedOnClose(core.latched);
-    if (failure !== null) throw failure;
   }
 
   /**
@@ -448,28 +425,11 @@ export class AllocLog {
    * let go of it.
    */
   closeSync(): void {
-    const core = this.#core;
-    if (core.closed) return;
-    try {
-      if (!core.readOnly && core.latched === null) {
-        this.#committer.commitSync();
-        if (this.#needsCheckpoint()) this.#committer.checkpointSync();
-      }
-    } catch (error) {
-      // A commit inside a transaction: nothing has failed, and the volume goes on.
-      if (core.latched === null) throw error;
-    }
-    core.device.closeSync();
-    core.closed = true;
-    if (core.latched !== null) throw latchedOnClose(core.latched);
+    closeLogSync(this.#core, this.#committer);
   }
 
   get closed(): boolean {
     return this.#core.closed;
-  }
-
-  #needsCheckpoint(): boolean {
-    return this.#core.logBlockCount > 0 || this.#core.open.changed;
   }
 
   stats(): LogStats {
@@ -496,13 +456,6 @@ export class AllocLog {
   usedExtents(): Generator<Extent> {
     return this.#core.map.pages.usedExtents();
   }
-}
-
-/** What closing tells: the volume is closed, and not all that was changed has become durable. */
-function latchedOnClose(latched: LatchedError): LatchedError {
-  const advice =
-    'closed after a failed write or flush: changes that were not committed are lost; open the volume again';
-  return new LatchedError(latched.cause, advice);
 }
 
 /**

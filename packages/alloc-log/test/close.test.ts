@@ -5,23 +5,23 @@ import { LatchedError } from '@outwrite/blockdev';
 import { SimulatedDevice, type SimulatedDeviceOptions } from '@outwrite/blockdev/testing';
 import { describe, expect, it } from 'vitest';
 import { AllocLog } from '../src/index.ts';
-import { Registers, text } from './registers.ts';
+import { RegisterClient } from '../src/testing.ts';
 
 const quiet = { blockSize: 512, cacheBytes: 1 << 19, bounds: { zeroAheadBytes: 0 } };
 
 /** A volume with a committed register 0 and a register 1 that is not committed. */
 function changed(options: SimulatedDeviceOptions = {}) {
   const device = new SimulatedDevice(options);
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.format(device, quiet, registers);
-  registers.set(0, text('kept'));
+  registers.set(0, 'kept');
   log.commitSync();
-  registers.set(1, text('new'));
+  registers.set(1, 'new');
   return { device, log, registers };
 }
 
 function contentOf(device: SimulatedDevice): string[] {
-  const registers = new Registers();
+  const registers = new RegisterClient();
   AllocLog.open(device, { cacheBytes: 1 << 19 }, registers);
   registers.opened();
   expect(registers.audit()).toEqual([]);

@@ -2,18 +2,18 @@ import { MemoryDevice } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { describe, expect, it } from 'vitest';
 import { AllocLog } from '../src/index.ts';
-import { Registers, text } from './registers.ts';
+import { RegisterClient } from '../src/testing.ts';
 
 const quiet = { cacheBytes: 1 << 19, bounds: { zeroAheadBytes: 0 } };
 
 function format(device = new SimulatedDevice(), options: Parameters<typeof AllocLog.format>[1] = {}) {
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.format(device, { blockSize: 512, ...quiet, ...options }, registers);
   return { device, log, registers };
 }
 
 function reopen(device: Parameters<typeof AllocLog.open>[0], options: Parameters<typeof AllocLog.open>[1] = {}) {
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.open(device, { ...quiet, ...options }, registers);
   registers.opened();
   return { log, registers };
@@ -22,14 +22,14 @@ function reopen(device: Parameters<typeof AllocLog.open>[0], options: Parameters
 describe.each([512, 4096, 16384])('block size %i', (blockSize) => {
   it('keeps what was committed, and only that, without a clean end', () => {
     const { device, log, registers } = format(new SimulatedDevice(), { blockSize });
-    registers.set(1, text('one'));
-    registers.set(2, text('two'));
+    registers.set(1, 'one');
+    registers.set(2, 'two');
     log.commitSync();
-    registers.set(1, text('uno'));
+    registers.set(1, 'uno');
     registers.delete(2);
-    registers.set(3, text('three'));
+    registers.set(3, 'three');
     log.commitSync();
-    registers.set(4, text('never committed'));
+    registers.set(4, 'never committed');
     const again = reopen(device.kill());
     expect([...again.registers.content()]).toEqual([
       [1, 'uno'],
@@ -41,10 +41,10 @@ describe.each([512, 4096, 16384])('block size %i', (blockSize) => {
 
   it('reopens after a clean close with nothing to replay', async () => {
     const device = new MemoryDevice();
-    const registers = new Registers();
+    const registers = new RegisterClient();
     const log = AllocLog.format(device, { blockSize, ...quiet }, registers);
     for (let round = 0; round < 20; round++) {
-      for (let id = 0; id < 10; id++) registers.set(id, text(`${round}.${id}`));
+      for (let id = 0; id < 10; id++) registers.set(id, `${round}.${id}`);
       await log.commit();
     }
     await log.close();
@@ -58,11 +58,11 @@ describe.each([512, 4096, 16384])('block size %i', (blockSize) => {
 describe('the cost of a commit', () => {
   it('is two blocks in one write and one flush', () => {
     const { device, log, registers } = format();
-    registers.set(0, text('a'));
+    registers.set(0, 'a');
     log.commitSync();
     const before = { ...device.operationCounts };
     const bytesBefore = log.stats().bytesWritten;
-    registers.set(0, text('b'));
+    registers.set(0, 'b');
     log.commitSync();
     const after = device.operationCounts;
     expect(after.write - before.write).toBe(1);
@@ -74,11 +74,11 @@ describe('the cost of a commit', () => {
 
   it('is shared by everybody who commits while one is in flight', async () => {
     const { log, registers } = format();
-    registers.set(0, text('first'));
+    registers.set(0, 'first');
     const first = log.commit();
     await Promise.resolve();
     const others = [1, 2, 3, 4, 5].map((id) => {
-      registers.set(id, text('more'));
+      registers.set(id, 'more');
       return log.commit();
     });
     expect(await first).toBe(1);
@@ -88,7 +88,7 @@ describe('the cost of a commit', () => {
 
   it('is nothing when nothing changed', async () => {
     const { device, log, registers } = format();
-    registers.set(0, text('x'));
+    registers.set(0, 'x');
     expect(await log.commit()).toBe(1);
     const before = { ...device.operationCounts };
     expect(await log.commit()).toBe(1);
@@ -102,10 +102,10 @@ describe('a transaction', () => {
     const { log, registers } = format();
     let promise: Promise<number> | undefined;
     log.transact(() => {
-      registers.set(0, text('a'));
+      registers.set(0, 'a');
       promise = log.commit();
       expect(() => log.commitSync()).toThrow(/transaction/);
-      registers.set(1, text('b'));
+      registers.set(1, 'b');
     });
     expect(await promise).toBe(1);
     expect(log.durableDelta).toBe(1);
@@ -120,11 +120,11 @@ describe('a synchronous commit', () => {
     });
     const device = new SimulatedDevice({ hold: (request) => (request.operation === 'flush' ? held : undefined) });
     const { log, registers } = format(device);
-    registers.set(0, text('slow'));
+    registers.set(0, 'slow');
     const slow = log.commit();
     await Promise.resolve();
     await Promise.resolve();
-    registers.set(0, text('fast'));
+    registers.set(0, 'fast');
     expect(log.commitSync()).toBe(2);
     expect(await slow).toBe(1);
     // The asynchronous flush is still under way: what is durable is so by the synchronous one.
@@ -148,7 +148,7 @@ describe('a failure', () => {
         let failed = false;
         for (let round = 1; round <= 12; round++) {
           try {
-            registers.set(0, text(String(round)));
+            registers.set(0, String(round));
             if (round % 2 === 0) await log.commit();
             else log.commitSync();
             acknowledged = round;
@@ -159,7 +159,7 @@ describe('a failure', () => {
           }
         }
         // A checkpoint that fails in the background is told to the next who asks.
-        if (!failed) expect(() => registers.set(0, text('more'))).toThrow(/no further changes/);
+        if (!failed) expect(() => registers.set(0, 'more')).toThrow(/no further changes/);
         const writes = device.operationCounts.write;
         await expect(log.close()).rejects.toMatchObject({ code: 'ELATCHED' });
         expect(device.operationCounts.write).toBe(writes);
@@ -176,14 +176,14 @@ describe('space', () => {
     const { log, registers } = format(new SimulatedDevice(), { maxBytes: 512 * 600 });
     let count = 0;
     expect(() => {
-      for (;;) registers.set(count++, text('full'));
+      for (;;) registers.set(count++, 'full');
     }).toThrow(expect.objectContaining({ code: 'ENOSPC' }));
     count--;
-    expect(registers.pointers.size).toBe(count);
+    expect(registers.registers.size).toBe(count);
     log.commitSync();
     for (let id = 0; id < count; id++) registers.delete(id);
     log.commitSync();
-    for (let id = 0; id < count - 4; id++) registers.set(id, text('again'));
+    for (let id = 0; id < count - 4; id++) registers.set(id, 'again');
     log.commitSync();
     expect(registers.audit()).toEqual([]);
   });
@@ -195,7 +195,7 @@ describe('space', () => {
     });
     const used: number[] = [];
     for (let round = 0; round < 100; round++) {
-      for (let id = 0; id < 30; id++) registers.set(id, text(`round ${round}`));
+      for (let id = 0; id < 30; id++) registers.set(id, `round ${round}`);
       sums(log);
       log.commitSync();
       for (let id = 0; id < 30; id++) registers.delete(id);
@@ -211,13 +211,13 @@ describe('space', () => {
 
   it('that an open view can see is not reused', () => {
     const { log, registers } = format(new SimulatedDevice(), { maxBytes: 512 * 500 });
-    registers.set(0, text('seen'));
+    registers.set(0, 'seen');
     log.commitSync();
-    const { block } = registers.pointers.get(0)!;
+    const { block } = registers.registers.get(0)!.leaf;
     const view = log.openView();
     for (let round = 0; round < 600; round++) {
-      registers.set(0, text(`round ${round}`));
-      expect(registers.pointers.get(0)!.block).not.toBe(block);
+      registers.set(0, `round ${round}`);
+      expect(registers.registers.get(0)!.leaf.block).not.toBe(block);
       if (round % 3 === 0) log.commitSync();
       if (log.stats().waitingBlocks > 100) break;
     }

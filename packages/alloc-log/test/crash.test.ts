@@ -3,7 +3,7 @@ import { Random } from '@outwrite/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AllocLog } from '../src/index.ts';
-import { Registers, text } from './registers.ts';
+import { RegisterClient } from '../src/testing.ts';
 
 const options = { cacheBytes: 1 << 16, bounds: { zeroAheadBytes: 0, logBlocks: 4, promises: 20 } };
 
@@ -22,7 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Runs the steps. The device notes the index of each acknowledged state; all states that were ever closed are returned in order. */
 async function run(first: SimulatedDevice, steps: Step[]): Promise<string[]> {
   let device = first;
-  let registers = new Registers();
+  let registers = new RegisterClient();
   let log = AllocLog.format(device, { blockSize: 512, ...options }, registers);
   device.note(0);
   const model = new Map<number, string>();
@@ -32,7 +32,7 @@ async function run(first: SimulatedDevice, steps: Step[]): Promise<string[]> {
     switch (current.kind) {
       case 'set': {
         const value = `v${counter++}`;
-        registers.set(current.id, text(value));
+        registers.set(current.id, value);
         model.set(current.id, value);
         break;
       }
@@ -45,7 +45,7 @@ async function run(first: SimulatedDevice, steps: Step[]): Promise<string[]> {
         await log.close();
         device.note(states.length - 1);
         device = device.kill({ trace: false });
-        registers = new Registers();
+        registers = new RegisterClient();
         log = AllocLog.open(device, options, registers);
         registers.opened();
         break;
@@ -71,10 +71,10 @@ function shown(content: Map<number, string>): string {
 function checkImage(image: SparseImage, notes: readonly unknown[], states: string[]): SimulatedDevice {
   const acknowledged = Math.max(...(notes as number[]));
   const device = new SimulatedDevice({ medium: image });
-  const readOnly = new Registers();
+  const readOnly = new RegisterClient();
   AllocLog.open(device, { ...options, readOnly: true }, readOnly);
   expect(device.operationCounts.write).toBe(0);
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.open(device, options, registers);
   registers.opened();
   const content = shown(registers.content());
@@ -84,7 +84,7 @@ function checkImage(image: SparseImage, notes: readonly unknown[], states: strin
   }
   expect(registers.audit()).toEqual([]);
   device.note(content);
-  registers.set(0, text('after'));
+  registers.set(0, 'after');
   log.commitSync();
   device.note(shown(registers.content()));
   return device;
@@ -125,7 +125,7 @@ function checkSecondCrash(
   const acknowledgedBefore = Math.max(...(notesBefore as number[]));
   for (const point of crashPoints(device.trace)) {
     if (!point.isUncertain || random() < 0.5) continue;
-    const registers = new Registers();
+    const registers = new RegisterClient();
     AllocLog.open(new SimulatedDevice({ medium: point.sample(random).image }), options, registers);
     registers.opened();
     const content = shown(registers.content());

@@ -10,7 +10,7 @@ import { pageBlockCount } from '../src/free-map-format.ts';
 import { AllocLog, type DeltaSealer, type Extent, readLogChain, readSlots, SpaceAudit } from '../src/index.ts';
 import { logPayloadBytes } from '../src/log-block-format.ts';
 import { SLOT_BYTES, SLOT_POSITIONS, SUPERBLOCK_LAYOUT } from '../src/superblock-format.ts';
-import { Registers, text } from './registers.ts';
+import { RegisterClient } from '../src/testing.ts';
 
 const BLOCK_BYTES = 512;
 /** The smallest volume there is with such blocks. */
@@ -19,7 +19,7 @@ const options = { cacheBytes: 1 << 19, bounds: { zeroAheadBytes: 0 } };
 
 function format(maxBytes?: number) {
   const device = new SimulatedDevice();
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.format(
     device,
     { blockSize: BLOCK_BYTES, ...options, ...(maxBytes === undefined ? {} : { maxBytes }) },
@@ -29,7 +29,7 @@ function format(maxBytes?: number) {
 }
 
 function open(device: SimulatedDevice, readOnly = false) {
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.open(device, { ...options, readOnly }, registers);
   registers.opened();
   return { device, log, registers };
@@ -52,7 +52,7 @@ function fragmented(maxBytes: number) {
   const { log, registers } = volume;
   const count = Math.min(700, maxBytes / BLOCK_BYTES - 200);
   for (let id = 0; id < count; id++) {
-    registers.set(id, text(`first ${id}`));
+    registers.set(id, `first ${id}`);
     // Space between them that is given back below, in another order.
     if (id % 40 === 39) log.commitSync();
   }
@@ -63,7 +63,7 @@ function fragmented(maxBytes: number) {
 }
 
 /** Registers that make the records of a delta as long as one likes, to the byte. */
-class PaddedRegisters extends Registers {
+class PaddedRegisters extends RegisterClient {
   paddingBytes = 0;
 
   override seal(sealer: DeltaSealer): void {
@@ -84,7 +84,7 @@ describe('lessons', () => {
     let reusedCount = 0;
     for (let round = 0; round < 400; round++) {
       const id = round % 7;
-      registers.set(id, text(`round ${round}`));
+      registers.set(id, `round ${round}`);
       model.set(id, `round ${round}`);
       log.commitSync();
       const { deltas } = readLogChain(device, readSlots(device).chosen);
@@ -104,7 +104,7 @@ describe('lessons', () => {
   it('lesson 5: crash, open, write, crash again: the log blocks of before are not written to', async () => {
     const first = format(TINY_BYTES);
     for (let round = 0; round < 30; round++) {
-      first.registers.set(round % 5, text(`first life ${round}`));
+      first.registers.set(round % 5, `first life ${round}`);
       first.log.commitSync();
     }
     const image = first.device.medium.visibleImage();
@@ -112,12 +112,12 @@ describe('lessons', () => {
     const work = (device: SimulatedDevice): void => {
       const { log, registers } = open(device);
       for (let round = 0; round < 6; round++) {
-        registers.set(round % 5, text(`second life ${30 + round}`));
+        registers.set(round % 5, `second life ${30 + round}`);
         log.commitSync();
         device.note(String(30 + round));
       }
     };
-    const newest = (registers: Registers): string =>
+    const newest = (registers: RegisterClient): string =>
       String(Math.max(...[...registers.content().values()].map((value) => Number(value.split(' ').at(-1)))));
     const report = await everyCrashPoint(
       work,
@@ -138,7 +138,7 @@ describe('lessons', () => {
       const { device, log, registers } = fragmented(maxBytes);
       const random = new Random(12);
       for (let round = 0; round < 25; round++) {
-        for (let i = 0; i < 5; i++) registers.set(random.below(90), text(`round ${round}`));
+        for (let i = 0; i < 5; i++) registers.set(random.below(90), `round ${round}`);
         if (random.chance(0.3)) registers.delete(random.below(90));
         log.checkpointSync();
         const { chosen } = readSlots(device);
@@ -162,10 +162,10 @@ describe('lessons', () => {
   it('lesson 13: a crash between a checkpoint and the next delta finds the log that the older slot needs', async () => {
     const report = await everyCrashPoint(
       (device) => {
-        const registers = new Registers();
+        const registers = new RegisterClient();
         const log = AllocLog.format(device, { blockSize: BLOCK_BYTES, ...options, maxBytes: TINY_BYTES }, registers);
         for (let round = 1; round <= 12; round++) {
-          registers.set(0, text(String(round)));
+          registers.set(0, String(round));
           if (round % 3 === 0) log.checkpointSync();
           else log.commitSync();
           device.note(round);
@@ -195,7 +195,7 @@ describe('lessons', () => {
     const random = new Random(15);
     for (let round = 0; round < 60; round++) {
       for (let i = 0; i < 8; i++) {
-        if (random.chance(0.7)) registers.set(random.below(60), text(`round ${round}`));
+        if (random.chance(0.7)) registers.set(random.below(60), `round ${round}`);
         else registers.delete(random.below(60));
       }
       log.commitSync();
@@ -217,7 +217,7 @@ describe('lessons', () => {
     const blockCounts = new Set<number>();
     for (let paddingBytes = 5; paddingBytes < 2 * payloadBytes + 20; paddingBytes++) {
       registers.paddingBytes = paddingBytes;
-      registers.set(paddingBytes % 3, text(String(paddingBytes)));
+      registers.set(paddingBytes % 3, String(paddingBytes));
       log.commitSync();
       const last = readLogChain(device, readSlots(device).chosen).deltas.at(-1)!;
       expect(last.records.gone.at(-1)!.length).toBe(paddingBytes);
@@ -279,7 +279,7 @@ describe('lessons', () => {
     const pageBlocks = pageBlockCount(BLOCK_BYTES);
     const pageCount = 6;
     const { device, log, registers } = format(pageCount * pageBlocks * BLOCK_BYTES);
-    registers.set(1, text('something else'));
+    registers.set(1, 'something else');
     log.commitSync();
     const taken: Extent[] = [];
     const birth = log.openDelta;
@@ -300,10 +300,11 @@ describe('lessons', () => {
       }
     }
     expect([...crossed].sort(), 'boundaries within an extent').toEqual([1, 2, 3, 4]);
-    const audited = (of: { log: AllocLog; registers: Registers }): void => {
+    const audited = (of: { log: AllocLog; registers: RegisterClient }): void => {
       const audit = new SpaceAudit(of.log);
       const findings = taken.flatMap(({ start, count }) => audit.reach(start, count, 'an extent'));
-      for (const { block } of of.registers.pointers.values()) findings.push(...audit.reach(block, 1, 'a register'));
+      for (const { leaf } of of.registers.registers.values())
+        findings.push(...audit.reach(leaf.block, 1, 'a register'));
       findings.push(...audit.finish());
       // What is left over are the nodes of the registers, which the audit of the registers reaches.
       expect(findings.reduce((sum, { blockCount }) => sum + blockCount, 0)).toBeLessThanOrEqual(2);
@@ -330,13 +331,13 @@ describe('lessons', () => {
 
   it('lesson 30: a superblock that is torn at any sector, or full of garbage, leaves the state of before or after', () => {
     const { device, log, registers } = format();
-    registers.set(0, text('before'));
+    registers.set(0, 'before');
     log.checkpointSync();
-    registers.set(0, text('after'));
+    registers.set(0, 'after');
     log.commitSync();
     const traced = device.kill();
     const second = open(traced);
-    second.registers.set(1, text('more'));
+    second.registers.set(1, 'more');
     second.log.checkpointSync();
     let tornCount = 0;
     for (const point of crashPoints(traced.trace)) {
@@ -372,7 +373,7 @@ describe('lessons', () => {
     const { device, log, registers } = format();
     const formatted = device.trace.events.length;
     for (let round = 0; round < 6; round++) {
-      registers.set(0, text(`round ${round}`));
+      registers.set(0, `round ${round}`);
       log.checkpointSync();
     }
     const slots = device.trace.events

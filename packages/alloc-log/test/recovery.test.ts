@@ -3,18 +3,18 @@ import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { describe, expect, it } from 'vitest';
 import { AllocLog, readLogChain, readSlots } from '../src/index.ts';
 import { SLOT_POSITIONS, SUPERBLOCK_LAYOUT } from '../src/superblock-format.ts';
-import { Registers, text } from './registers.ts';
+import { RegisterClient } from '../src/testing.ts';
 
 const options = { cacheBytes: 1 << 20, bounds: { zeroAheadBytes: 0 } };
 
 function format(device = new SimulatedDevice()) {
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.format(device, { blockSize: 512, ...options }, registers);
   return { device, log, registers };
 }
 
 function open(device: SimulatedDevice, more: { readOnly?: boolean } = {}) {
-  const registers = new Registers();
+  const registers = new RegisterClient();
   const log = AllocLog.open(device, { ...options, ...more }, registers);
   registers.opened();
   return { log, registers };
@@ -24,7 +24,7 @@ function open(device: SimulatedDevice, more: { readOnly?: boolean } = {}) {
 function threeDeltas() {
   const { device, log, registers } = format();
   for (let delta = 1; delta <= 3; delta++) {
-    registers.set(0, text(String(delta)));
+    registers.set(0, String(delta));
     log.commitSync();
   }
   const chain = readLogChain(device, readSlots(device).chosen);
@@ -71,9 +71,9 @@ describe('the end of the log', () => {
 
   it('in a delta of several log blocks is no damage, although its other blocks are whole', () => {
     const { device, log, registers } = format();
-    registers.set(0, text('kept'));
+    registers.set(0, 'kept');
     log.commitSync();
-    for (let id = 0; id < 200; id++) registers.set(id, text('dropped'));
+    for (let id = 0; id < 200; id++) registers.set(id, 'dropped');
     log.commitSync();
     const chain = readLogChain(device, readSlots(device).chosen);
     expect(chain.deltas[1]!.blocks.length).toBeGreaterThan(2);
@@ -98,7 +98,7 @@ describe('recovery', () => {
   it('comes to the same state from the older slot, and says so', () => {
     const { device, log, registers } = format();
     for (let delta = 1; delta <= 6; delta++) {
-      registers.set(delta, text(String(delta)));
+      registers.set(delta, String(delta));
       log.commitSync();
       if (delta === 2 || delta === 4) log.checkpointSync();
     }
@@ -113,7 +113,7 @@ describe('recovery', () => {
   it('lesson 5: after a checkpoint and a second crash still knows the log blocks before it', () => {
     const { device } = threeDeltas();
     const first = open(device);
-    first.registers.set(1, text('between'));
+    first.registers.set(1, 'between');
     first.log.commitSync();
     const second = open(device.kill());
     expect(second.registers.content()).toEqual(
@@ -152,7 +152,7 @@ describe('what is no good volume', () => {
 
   it('is refused when it is cut short', () => {
     const { device, log, registers } = format();
-    for (let id = 0; id < 100; id++) registers.set(id, text('x'));
+    for (let id = 0; id < 100; id++) registers.set(id, 'x');
     log.closeSync();
     const image = device.medium.durableImage();
     const bytes = new Uint8Array(image.sizeBytes - 512 * 60);
@@ -183,12 +183,12 @@ describe('what is no good volume', () => {
   it('or wrong use has its own error', () => {
     const { device, log, registers } = format();
     log.closeSync();
-    expect(() => registers.set(0, text('x'))).toThrow(code('ECLOSED'));
+    expect(() => registers.set(0, 'x')).toThrow(code('ECLOSED'));
     expect(() => log.commitSync()).toThrow(code('ECLOSED'));
     const readOnly = open(device.kill(), { readOnly: true });
-    expect(() => readOnly.registers.set(0, text('x'))).toThrow(code('EROFS'));
-    expect(() => AllocLog.format(new SimulatedDevice(), { blockSize: 1000 }, new Registers())).toThrow(RangeError);
-    expect(() => AllocLog.format(new SimulatedDevice(), { maxBytes: 1000 }, new Registers())).toThrow(/too few/);
+    expect(() => readOnly.registers.set(0, 'x')).toThrow(code('EROFS'));
+    expect(() => AllocLog.format(new SimulatedDevice(), { blockSize: 1000 }, new RegisterClient())).toThrow(RangeError);
+    expect(() => AllocLog.format(new SimulatedDevice(), { maxBytes: 1000 }, new RegisterClient())).toThrow(/too few/);
     expect(new NoSpaceError('x').code).toBe('ENOSPC');
   });
 });

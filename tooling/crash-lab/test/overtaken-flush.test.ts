@@ -4,9 +4,9 @@
  * synchronous commit had acknowledged it. Such writes are now issued again.
  */
 import { AllocLog } from '@outwrite/alloc-log';
+import { RegisterClient } from '@outwrite/alloc-log/testing';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { expect, it } from 'vitest';
-import { RegisterClient } from '../src/layers/register-client.ts';
 
 it('a flush that fails after it was overtaken takes nothing with it that was acknowledged', async () => {
   const releases: (() => void)[] = [];
@@ -17,11 +17,11 @@ it('a flush that fails after it was overtaken takes nothing with it that was ack
   const bounds = { syncWriteBytes: 0, zeroAheadBytes: 0 };
   const log = AllocLog.format(device, { blockSize: 512, cacheBytes: 1 << 16, bounds }, client);
 
-  client.set(1, 'in the delta in flight', false);
+  client.set(1, 'in the delta in flight');
   log.commit().catch(() => undefined);
   await turn();
   expect(releases.length, 'the write of the delta is held').toBeGreaterThan(0);
-  client.set(2, 'written round the cache', true);
+  client.set(2, 'written round the cache', { dataBlocks: 1 });
   device.failAt({ operation: 'flush', nth: 1, effect: 'error' });
   for (const release of releases.splice(0)) release();
   await turn();

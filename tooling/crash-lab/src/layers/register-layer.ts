@@ -2,11 +2,11 @@
  * The registers as a layer of the lab: the log alone, with nothing above it.
  */
 import { AllocLog, type LogView, type RecoveryReport } from '@outwrite/alloc-log';
+import { RegisterClient } from '@outwrite/alloc-log/testing';
 import { type BlockDevice, NoSpaceError, xxh32 } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
 import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
 import { logOptions } from '../log-options.ts';
-import { RegisterClient } from './register-client.ts';
 
 class RegisterModel implements Model {
   readonly values: Map<number, string>;
@@ -50,8 +50,7 @@ class RegisterSubject implements Subject {
   }
 
   content(): string {
-    const ids = [...this.client.registers.keys()].sort((a, b) => a - b);
-    return JSON.stringify(ids.map((id) => [id, this.client.get(id)]));
+    return JSON.stringify([...this.client.content()]);
   }
 
   audit(): string[] {
@@ -132,7 +131,7 @@ export const registerLayer: Layer = {
       return false;
     }
     const value = random.u32().toString(36);
-    client.set(id, value, random.chance(0.3));
+    client.set(id, value, { dataBlocks: random.chance(0.3) ? 1 : 0 });
     values.set(id, value);
     return false;
   },
@@ -146,10 +145,10 @@ export const registerLayer: Layer = {
 
   watch(subject: Subject): () => void {
     const { client, log } = subject as RegisterSubject;
-    const pointers = [...client.registers.values()].flatMap(({ leaf, data }) =>
-      data === null ? [leaf] : [leaf, data],
-    );
-    const expected = pointers.map(({ block, checksum }) => ({ block, checksum }));
+    const expected = [...client.registers.values()].flatMap(({ leaf, data }) => [
+      { block: leaf.block, checksum: leaf.checksum },
+      ...(data?.checksums ?? []).map((checksum, i) => ({ block: data!.start + i, checksum })),
+    ]);
     return () => {
       for (const { block, checksum } of expected) {
         const bytes = new Uint8Array(log.blockSize);

@@ -112,12 +112,16 @@ export const commitMutants: readonly Mutant[] = [
     name: 'latched-volume-writes-on-close',
     breaks: 'a latched volume writes nothing more, on close neither (5)',
     flagged: true,
-    file: facade,
+    file: 'packages/alloc-log/src/closing.ts',
     edits: [
       {
-        find: '      core.closed = true;\n      await core.device.close();',
+        find: '    core.closed = true;\n    await core.device.close();',
         replace:
-          '      core.closed = true;\n      if (core.latched !== null) writeSlot(core, core.superblock);\n      await core.device.close();',
+          '    core.closed = true;\n    if (core.latched !== null) writeSlot(core, core.superblock);\n    await core.device.close();',
+      },
+      {
+        find: 'import type { Committer }',
+        replace: "import { writeSlot } from './checkpoint.ts';\nimport type { Committer }",
       },
     ],
     scenarios: faulty,

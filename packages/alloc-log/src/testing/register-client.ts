@@ -3,25 +3,15 @@
  *
  * A register is what a leaf is to the tree: it is redirected in the first delta that changes it, and a promise says where it is now.
  * Registers belong to nodes (fixed ranges of numbers) and nodes to one root; both follow the rule of index nodes: provisional from their
- * first change in an epoch until a checkpoint gives them blocks. A *long* register has its content in a block of its own that is written
- * round the cache (as file data is); the leaf then holds the pointer, and births decide what is copied on an opening.
+ * first change in an epoch until a checkpoint gives them blocks. A *long* register has its content in an extent of its own that is written
+ * round the cache (as file data is); the leaf then says where, and births decide what is copied on an opening.
  */
-import {
-  type AllocLog,
-  type BlockPointer,
-  type CheckpointWriter,
-  type ClientRoot,
-  type DeltaSealer,
-  decodePointer,
-  encodePointer,
-  type LogClient,
-  nilPointer,
-  POINTER_BYTES,
-  type Relocator,
-  SpaceAudit,
-} from '@outwrite/alloc-log';
 import { assert, CorruptionError, getU32, NIL_BLOCK, setU32, xxh32 } from '@outwrite/blockdev';
 import type { Frame } from '@outwrite/buffer-cache';
+import type { AllocLog } from '../alloc-log.ts';
+import { type BlockPointer, decodePointer, encodePointer, nilPointer, POINTER_BYTES } from '../block-pointer.ts';
+import type { CheckpointWriter, ClientRoot, DeltaSealer, LogClient, Relocator } from '../log-client.ts';
+import { SpaceAudit } from '../space-audit.ts';
 
 interface Node {
   /** Where the last checkpoint put it. */
@@ -30,18 +20,37 @@ interface Node {
   provisional: number;
 }
 
-interface Register {
+/** The extent of a long register: consecutive blocks with a checksum each. Every one of them holds the text. */
+export interface RegisterData {
+  readonly start: number;
+  readonly birth: number;
+  readonly checksums: readonly number[];
+}
+
+export interface Register {
   /** Its leaf; the checksum is that of the last sealing. */
   leaf: BlockPointer;
   /** Where the content of a long register is; null for one whose leaf holds it. */
-  data: BlockPointer | null;
+  data: RegisterData | null;
+}
+
+export interface LongOptions {
+  /** Blocks of its own for the content; 0, the default, puts it into the leaf. */
+  readonly dataBlocks?: number;
+  /** Where they should be. They are consecutive in any case: there has to be a run of them. */
+  readonly goal?: number;
 }
 
 /** First byte of a leaf. */
 const SHORT = 1;
 const LONG = 2;
+/** In a long one: a pointer to the first block (its checksum is nil), the number of blocks, and a checksum for each. */
 const DATA_POINTER_AT = 4;
 const TEXT_AT = DATA_POINTER_AT + POINTER_BYTES;
+const DATA_COUNT_AT = TEXT_AT;
+const DATA_CHECKSUMS_AT = DATA_COUNT_AT + 4;
+
+const encoder = new TextEncoder();
 
 export class RegisterClient implements LogClient {
   log!: AllocLog;
@@ -63,10 +72,25 @@ export class RegisterClient implements LogClient {
     const { cache } = this.log;
     const leaf = cache.bytesOf(cache.read(register.leaf.block, register.leaf.checksum, 'register'));
     if (register.data === null) return textOf(leaf, TEXT_AT);
-    return textOf(cache.bytesOf(cache.read(register.data.block, register.data.checksum, 'register data')), 0);
+    const { start, checksums } = register.data;
+    const texts = checksums.map((checksum, i) =>
+      textOf(cache.bytesOf(cache.read(start + i, checksum, 'register data')), 0),
+    );
+    assert(
+      texts.every((text) => text === texts[0]),
+      'all blocks of a register hold its text',
+    );
+    return texts[0];
   }
 
-  set(id: number, text: string, long: boolean): void {
+  /** All registers in the order of their numbers. */
+  content(): Map<number, string> {
+    const content = new Map<number, string>();
+    for (const id of [...this.registers.keys()].sort((a, b) => a - b)) content.set(id, this.get(id) as string);
+    return content;
+  }
+
+  set(id: number, text: string, { dataBlocks = 0, goal }: LongOptions = {}): void {
     assert(id < this.perNode * this.perNode, 'there are so many registers and no more');
     const { log } = this;
     const { cache } = log;
@@ -76,9 +100,9 @@ export class RegisterClient implements LogClient {
       if (known !== undefined) {
         cache.read(known.leaf.block, known.leaf.checksum, 'register');
         log.prepareFree(known.leaf.block, 1);
-        if (known.data !== null) log.prepareFree(known.data.block, 1);
+        if (known.data !== null) log.prepareFree(known.data.start, known.data.checksums.length);
       }
-      if (log.ensure(long ? 2 : 1, 2, false)) break;
+      if (log.ensure(dataBlocks + 1, 2, false)) break;
     }
     const delta = log.openDelta;
     const old = this.registers.get(id);
@@ -86,30 +110,36 @@ export class RegisterClient implements LogClient {
     if (old?.data != null) this.#giveUpData(old.data);
     const bytes = cache.bytesOf(frame).fill(0);
     const register: Register = { leaf: { block: cache.numberOf(frame), checksum: 0, birth: delta }, data: null };
-    if (long) {
-      const content = new Uint8Array(log.blockSize);
-      new TextEncoder().encodeInto(text, content);
-      const block = log.allocateBlock();
-      cache.discardRange(block, 1);
-      try {
-        log.device.grow((block + 1) * log.blockSize);
-        log.device.writeSync(block * log.blockSize, [content]);
-      } catch (error) {
-        throw log.latch(error);
-      }
-      const checksum = xxh32(content);
-      log.writtenDirectly(block, [checksum], 'data');
-      register.data = { block, checksum, birth: delta };
-      bytes[0] = LONG;
-      encodePointer(bytes, DATA_POINTER_AT, register.data);
+    if (dataBlocks > 0) {
+      register.data = this.#writeData(text, dataBlocks, goal);
+      encodeData(bytes, register.data);
     } else {
       bytes[0] = SHORT;
-      new TextEncoder().encodeInto(text, bytes.subarray(TEXT_AT));
+      encodeText(text, bytes.subarray(TEXT_AT));
     }
     cache.markDirty(frame, delta);
     this.registers.set(id, register);
     this.#changed.add(id);
     this.#touch(id);
+  }
+
+  /** Writes `dataBlocks` consecutive blocks straight to the device. */
+  #writeData(text: string, dataBlocks: number, goal: number | undefined): RegisterData {
+    const { log } = this;
+    const { start, count } = log.allocateExtent(dataBlocks, goal);
+    assert(count === dataBlocks, 'there is a run for the content of a register');
+    const content = new Uint8Array(log.blockSize);
+    encodeText(text, content);
+    log.cache.discardRange(start, count);
+    try {
+      log.device.grow((start + count) * log.blockSize);
+      log.device.writeSync(start * log.blockSize, new Array(count).fill(content));
+    } catch (error) {
+      throw log.latch(error);
+    }
+    const checksums = new Array<number>(count).fill(xxh32(content));
+    log.writtenDirectly(start, checksums, 'data');
+    return { start, birth: log.openDelta, checksums };
   }
 
   /** The frame of a leaf of the open delta: redirected where its birth is older. */
@@ -124,11 +154,12 @@ export class RegisterClient implements LogClient {
     return redirected;
   }
 
-  #giveUpData(data: BlockPointer): void {
-    this.log.cache.discardRange(data.block, 1);
-    this.log.free(data.block, 1, data.birth);
+  #giveUpData({ start, birth, checksums }: RegisterData): void {
+    this.log.cache.discardRange(start, checksums.length);
+    this.log.free(start, checksums.length, birth);
   }
 
+  /** False if there is none. */
   delete(id: number): boolean {
     const { log } = this;
     log.checkWritable();
@@ -136,7 +167,7 @@ export class RegisterClient implements LogClient {
       const known = this.registers.get(id);
       if (known === undefined) return false;
       log.prepareFree(known.leaf.block, 1);
-      if (known.data !== null) log.prepareFree(known.data.block, 1);
+      if (known.data !== null) log.prepareFree(known.data.start, known.data.checksums.length);
       if (log.ensure(0, 2, true)) break;
     }
     const old = this.registers.get(id)!;
@@ -207,8 +238,9 @@ export class RegisterClient implements LogClient {
       let { block } = leaf;
       let { checksum } = leaf;
       if (bytes[0] === LONG) {
-        const data = decodePointer(bytes, DATA_POINTER_AT, 'register', this.log.blockLimit);
-        encodePointer(bytes, DATA_POINTER_AT, { ...data, block: relocator.copyBlock(data, 'register data') });
+        const data = decodeData(bytes, this.log.blockLimit);
+        const start = relocator.copyExtent(data.start, data.checksums, data.birth, 'register data');
+        if (start !== -1) encodeData(bytes, { ...data, start });
         relocator.release(block);
         block = relocator.allocate();
         checksum = xxh32(bytes);
@@ -226,7 +258,7 @@ export class RegisterClient implements LogClient {
     const { cache, blockLimit } = this.log;
     for (const register of this.registers.values()) {
       const bytes = cache.bytesOf(cache.read(register.leaf.block, register.leaf.checksum, 'register'));
-      if (bytes[0] === LONG) register.data = decodePointer(bytes, DATA_POINTER_AT, 'register', blockLimit);
+      if (bytes[0] === LONG) register.data = decodeData(bytes, blockLimit);
       else if (bytes[0] !== SHORT)
         throw new CorruptionError('register', 'it is of no known kind', { actual: bytes[0] });
     }
@@ -281,7 +313,7 @@ export class RegisterClient implements LogClient {
     writer.writeNode(block, frame);
   }
 
-  // --- for the lab ----------------------------------------------------------------------------------------------------------------
+  // --- for tests ----------------------------------------------------------------------------------------------------------------
 
   /** Invariants 4 and 5. */
   audit(): string[] {
@@ -289,7 +321,7 @@ export class RegisterClient implements LogClient {
     const findings = [];
     for (const [id, { leaf, data }] of this.registers) {
       findings.push(...audit.reach(leaf.block, 1, `register ${id}`));
-      if (data !== null) findings.push(...audit.reach(data.block, 1, `register ${id}`));
+      if (data !== null) findings.push(...audit.reach(data.start, data.checksums.length, `register ${id}`));
     }
     for (const node of [...this.#nodes, this.#root]) {
       if (node.provisional === -1 && node.pointer.block !== NIL_BLOCK) {
@@ -299,6 +331,31 @@ export class RegisterClient implements LogClient {
     findings.push(...audit.finish());
     return findings.map(({ code, block, blockCount, message }) => `${code}: ${message} (${blockCount} from ${block})`);
   }
+}
+
+function encodeText(text: string, target: Uint8Array): void {
+  const { read } = encoder.encodeInto(text, target);
+  assert(read === text.length, 'a text fits into its block');
+}
+
+function encodeData(leaf: Uint8Array, { start, birth, checksums }: RegisterData): void {
+  assert(DATA_CHECKSUMS_AT + 4 * checksums.length <= leaf.length, 'the checksums of an extent fit into its leaf');
+  leaf[0] = LONG;
+  encodePointer(leaf, DATA_POINTER_AT, { block: start, checksum: 0, birth });
+  setU32(leaf, DATA_COUNT_AT, checksums.length);
+  checksums.forEach((checksum, i) => {
+    setU32(leaf, DATA_CHECKSUMS_AT + 4 * i, checksum);
+  });
+}
+
+function decodeData(leaf: Uint8Array, blockLimit: number): RegisterData {
+  const { block, birth } = decodePointer(leaf, DATA_POINTER_AT, 'register', blockLimit);
+  const count = getU32(leaf, DATA_COUNT_AT);
+  if (count === 0 || DATA_CHECKSUMS_AT + 4 * count > leaf.length || block + count > blockLimit) {
+    throw new CorruptionError('register', 'its extent has an impossible length', { actual: count });
+  }
+  const checksums = Array.from({ length: count }, (_, i) => getU32(leaf, DATA_CHECKSUMS_AT + 4 * i));
+  return { start: block, birth, checksums };
 }
 
 function textOf(bytes: Uint8Array, from: number): string {
