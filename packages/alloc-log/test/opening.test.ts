@@ -1,0 +1,140 @@
+/**
+ * What a writable opening does with the last delta, in the corners that random workloads rarely reach.
+ */
+import { CorruptionError, LatchedError } from '@outwrite/blockdev';
+import { SimulatedDevice } from '@outwrite/blockdev/testing';
+import { describe, expect, it } from 'vitest';
+import { AllocLog } from '../src/index.ts';
+import { RegisterClient } from '../src/testing.ts';
+
+const options = { cacheBytes: 1 << 19, bounds: { zeroAheadBytes: 0 } };
+
+function format(maxBytes = 700 * 512) {
+  const device = new SimulatedDevice();
+  const registers = new RegisterClient();
+  const log = AllocLog.format(device, { blockSize: 512, maxBytes, ...options }, registers);
+  return { device, log, registers };
+}
+
+function open(device: SimulatedDevice) {
+  const registers = new RegisterClient();
+  const log = AllocLog.open(device, options, registers);
+  registers.opened();
+  return { log, registers };
+}
+
+describe('an extent of the last delta', () => {
+  const RUN_BLOCKS = 8;
+
+  /** A volume without a free run near at hand, whose last delta wrote an extent; its flush failed, so only the cache of the system has it. */
+  function fullAndFragmented() {
+    const { device, log, registers } = format();
+    registers.set(0, 'before', { dataBlocks: RUN_BLOCKS });
+    const { start } = registers.registers.get(0)!.data!;
+    let count = 2;
+    try {
+      for (;;) {
+        registers.set(count++, 'fills');
+        if (count % 20 === 0) log.commitSync();
+      }
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' });
+    }
+    for (let id = 2; id < count; id += 2) registers.delete(id);
+    log.checkpointSync();
+    registers.delete(0);
+    log.checkpointSync();
+    registers.set(1, 'after', { dataBlocks: RUN_BLOCKS, goal: start });
+    expect(registers.registers.get(1)!.data!.start).toBe(start);
+    device.failAt({ operation: 'flush', nth: 1, effect: 'error' });
+    expect(() => log.commitSync()).toThrow(LatchedError);
+    return { device: device.kill(), start };
+  }
+
+  it('that finds no run for a copy is written again where it is, so that a power cut after the opening leaves it', () => {
+    const { device, start } = fullAndFragmented();
+    const opened = open(device);
+    expect(opened.log.recovery).toMatchObject({ droppedDelta: null });
+    expect(opened.registers.get(1)).toBe('after');
+    expect(opened.registers.registers.get(1)!.data!.start, 'there was no run').toBe(start);
+    const { registers } = open(new SimulatedDevice({ medium: device.medium.durableImage() }));
+    expect(registers.get(1)).toBe('after');
+    expect(registers.audit()).toEqual([]);
+  });
+
+  it('is copied where there is a run', () => {
+    const { device, log, registers } = format();
+    registers.set(1, 'after', { dataBlocks: RUN_BLOCKS });
+    const { start } = registers.registers.get(1)!.data!;
+    device.failAt({ operation: 'flush', nth: 1, effect: 'error' });
+    expect(() => log.commitSync()).toThrow(LatchedError);
+    const next = device.kill();
+    const opened = open(next);
+    expect(opened.registers.registers.get(1)!.data!.start).not.toBe(start);
+    const again = open(new SimulatedDevice({ medium: next.medium.durableImage() }));
+    expect(again.registers.get(1)).toBe('after');
+    expect(again.registers.audit()).toEqual([]);
+  });
+});
+
+describe('a block that is in use and counts as free', () => {
+  /** An image in which a promise leads to a block that its delta has not allocated. */
+  function imageOfAFreeLeaf(): SimulatedDevice {
+    const { device, log, registers } = format();
+    // Room further ahead, so that the opening does not happen to copy the leaf to where it is.
+    registers.set(1, 'makes room');
+    log.commitSync();
+    registers.delete(1);
+    log.commitSync();
+    registers.set(2, 'not allocated');
+    log.free(registers.registers.get(2)!.leaf.block, 1, log.openDelta);
+    log.commitSync();
+    return device.kill();
+  }
+
+  it('is damage that ends a writable opening, and no failed assertion', () => {
+    const device = imageOfAFreeLeaf();
+    const { block } = (() => {
+      const registers = new RegisterClient();
+      AllocLog.open(device, { ...options, readOnly: true }, registers);
+      return registers.registers.get(2)!.leaf;
+    })();
+    let error: unknown;
+    try {
+      open(device);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(CorruptionError);
+    expect(error).toMatchObject({ code: 'ECORRUPT', structure: 'free map', block });
+  });
+
+  it('is damage that latches the volume when it is freed, in any place of an extent', () => {
+    for (const [start, count] of [
+      [500, 1],
+      [498, 4],
+    ] as const) {
+      const { log, registers } = format();
+      registers.set(1, 'sound');
+      log.commitSync();
+      while (!log.ensure(0, 0, true));
+      const birth = log.openDelta - 1;
+      expect(() => log.free(start, count, birth)).toThrow(LatchedError);
+      expect(log.latched!.cause).toMatchObject({ code: 'ECORRUPT', structure: 'free map', block: start });
+    }
+  });
+
+  it('is found before anything of its extent has changed', () => {
+    const { log, registers } = format();
+    registers.set(1, 'sound', { dataBlocks: 3 });
+    log.commitSync();
+    const { start, birth } = registers.registers.get(1)!.data!;
+    const used = [...log.usedExtents()];
+    // One block more than the extent has; nothing was ever allocated behind it but the log, which no map counts.
+    const free = [...log.usedExtents()].find((extent) => extent.start + extent.count >= start + 3)!;
+    const beyond = free.start + free.count;
+    expect(() => log.free(start, beyond + 1 - start, birth)).toThrow(LatchedError);
+    expect(log.latched!.cause).toMatchObject({ code: 'ECORRUPT', block: beyond });
+    expect([...log.usedExtents()]).toEqual(used);
+  });
+});
