@@ -4,16 +4,14 @@
  * A directory's size is the number of its names, so "is it empty" needs no look at them. Its link count is 2 plus its subdirectories.
  * A listing merges the tree's names, which stand in order, with the changes that the tree does not have yet.
  */
-import { CorruptionError } from '@outwrite/blockdev';
 import type { NameEntry } from './directory-names.ts';
 import { compareNames } from './directory-names.ts';
 import type { Operation } from './fs-errors.ts';
 import type { Head } from './head.ts';
-import { decodeUtf8 } from './host.ts';
 import type { Inode } from './inode.ts';
 import { checkEntry, entryInode, entryType, LINK_COUNT_LIMIT } from './inode-format.ts';
 import { entryTypeOf, MODE_DIRECTORY, MODE_PERMISSIONS } from './inode-mode.ts';
-import { KIND, KIND_OFFSET, RECORD_KEY_BYTES, REST_OFFSET, readU48BigEndian } from './key-format.ts';
+import { decodeName, KIND, KIND_OFFSET, readU48BigEndian } from './key-format.ts';
 
 /** Room at staging for a new inode with its name: inode 2, content, name, directory 2, volume record. */
 export const PUTS_TO_CREATE = 7;
@@ -119,16 +117,17 @@ export function listNames(head: Head, directory: Inode, after: string | null, li
   const { keys } = head;
   const start =
     after === null ? keys.plain(directory.number, KIND.name) : keys.named(directory.number, KIND.name, after);
-  // What is found exactly was listed before; the kind alone is no name.
-  if (cursor.seek(start)) cursor.next();
+  // What is found exactly was listed before.
+  if (cursor.seek(start) && after !== null) cursor.next();
   const key = keys.bytes;
   while (cursor.valid && listed.length < limit) {
     const keyLength = cursor.keyLength;
-    if (keyLength > key.length || keyLength < RECORD_KEY_BYTES) break;
-    cursor.copyKey(key, 0);
-    if (readU48BigEndian(key, 0) !== directory.number || key[KIND_OFFSET] !== KIND.name) break;
-    const name = decodeUtf8(key, REST_OFFSET, keyLength);
-    if (name === null) throw new CorruptionError(`directory ${directory.number}`, 'a name is not UTF-8');
+    // Only a damaged image has keys so long.
+    const found = keyLength <= key.length ? key : cursor.key();
+    if (found === key) cursor.copyKey(key, 0);
+    if (keyLength <= KIND_OFFSET || readU48BigEndian(found, 0) !== directory.number) break;
+    if (found[KIND_OFFSET] !== KIND.name) break;
+    const name = decodeName(directory.number, found, keyLength, head.nameLimitBytes);
     let hidden = false;
     while (change < changes.length && listed.length < limit) {
       const entry = changes[change];

@@ -6,9 +6,8 @@
  */
 import { CorruptionError } from '@outwrite/blockdev';
 import type { Head } from './head.ts';
-import { decodeUtf8 } from './host.ts';
 import { entryInode } from './inode-format.ts';
-import { decodeKeyHead, KIND, REST_OFFSET, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
+import { decodeKeyHead, decodeName, KIND, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 
 /** Directories nested deeper than this are taken for a loop. */
 const DEPTH_LIMIT = 4096;
@@ -65,7 +64,7 @@ export function findPaths(head: Head, inodes: Iterable<number>): Map<number, str
       if (kind !== KIND.name || value.length < 6) continue;
       const inode = entryInode(value);
       if (!open.has(inode) || steps.has(inode)) continue;
-      const name = decodeUtf8(key, REST_OFFSET, key.length);
+      const name = nameOrNull(head, directory, key);
       if (name === null) continue;
       steps.set(inode, { directory, name });
       if (directory !== ROOT_INODE && !steps.has(directory)) next.add(directory);
@@ -78,6 +77,16 @@ export function findPaths(head: Head, inodes: Iterable<number>): Map<number, str
     if (path !== null) paths.set(inode, path);
   }
   return paths;
+}
+
+/** The name in the key of a directory's entry; null for one that cannot be part of a path. */
+export function nameOrNull(head: Head, directory: number, key: Uint8Array): string | null {
+  try {
+    return decodeName(directory, key, key.length, head.nameLimitBytes);
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+    return null;
+  }
 }
 
 function pathBySteps(steps: ReadonlyMap<number, Step>, inode: number): string | null {

@@ -14,7 +14,7 @@
  * built; the tree copies what it keeps.
  */
 import { assert, CorruptionError } from '@outwrite/blockdev';
-import { encodeUtf8 } from './host.ts';
+import { decodeUtf8, encodeUtf8 } from './host.ts';
 
 /** The kinds of entries. On disk: do not renumber. 0x30 and 0x40 belong to the package `filemap`. */
 export const KIND = {
@@ -138,4 +138,29 @@ export function decodeKeyHead(key: Uint8Array): KeyHead {
     throw new CorruptionError('tree key', 'it is too short for an inode and a kind', { actual: key.length });
   }
   return { inode: readU48BigEndian(key, 0), kind: key[KIND_OFFSET] };
+}
+
+const NUL = 0x00;
+const SLASH = 0x2f;
+
+/**
+ * The name in `key[0, keyLength)`, the key of an entry of `directory`. Throws a `CorruptionError` for what no operation can have made: a name
+ * that is empty, `.` or `..`, longer than `limitBytes`, no UTF-8, or that has a slash or a NUL in it. Whoever puts names together to paths
+ * of another file system relies on it.
+ */
+export function decodeName(directory: number, key: Uint8Array, keyLength: number, limitBytes: number): string {
+  if (keyLength === REST_OFFSET) badName(directory, 'a name is empty');
+  if (keyLength - REST_OFFSET > limitBytes) badName(directory, 'a name is too long', keyLength - REST_OFFSET);
+  for (let i = REST_OFFSET; i < keyLength; i++) {
+    const byte = key[i];
+    if (byte === SLASH || byte === NUL) badName(directory, 'a name has a slash or a NUL in it', byte);
+  }
+  const name = decodeUtf8(key, REST_OFFSET, keyLength);
+  if (name === null) badName(directory, 'a name is not UTF-8');
+  if (name === '.' || name === '..') badName(directory, 'a name is one or two dots');
+  return name;
+}
+
+function badName(directory: number, problem: string, actual?: number): never {
+  throw new CorruptionError(`directory ${directory}`, problem, actual === undefined ? {} : { actual });
 }

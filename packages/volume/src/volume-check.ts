@@ -12,6 +12,7 @@
 import { SpaceAudit, type SpaceFinding } from '@outwrite/alloc-log';
 import { CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { decodeFileEntry, type Extent, KIND_RECLAIM } from '@outwrite/filemap';
+import { nameOrNull } from './entry-walk.ts';
 import type { Head } from './head.ts';
 import { decodeUtf8 } from './host.ts';
 import type { Inode } from './inode.ts';
@@ -245,8 +246,7 @@ class VolumeCheck {
 
   *#name(directory: number, key: Uint8Array, value: Uint8Array): Generator<Finding> {
     this.#nameCount++;
-    const name = decodeUtf8(key, REST_OFFSET, key.length);
-    if (name === null || name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
+    if (nameOrNull(this.#head, directory, key) === null) {
       yield this.#inodeFinding('bad-name', 'directory', 'it holds a name that cannot be one', directory);
     }
     checkEntry(directory, value);
@@ -377,7 +377,7 @@ class VolumeCheck {
       if (kind !== KIND.name) continue;
       const value = cursor.value();
       if (value.length < 6 || entryInode(value) !== wanted) continue;
-      const name = decodeUtf8(key, REST_OFFSET, key.length);
+      const name = nameOrNull(this.#head, inode, key);
       if (name !== null) return { directory: inode, name };
     }
     return null;
