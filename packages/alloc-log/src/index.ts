@@ -15,5 +15,12 @@ export { isProvisional } from './provisional-numbers.ts';
 export type { LogRepair } from './repair-opening.ts';
 export { readSlots, type Slots } from './slots.ts';
 export { SpaceAudit, type SpaceFinding } from './space-audit.ts';
-export { isBlockSize, MAX_BLOCK_BYTES, MIN_BLOCK_BYTES, type Superblock } from './superblock-format.ts';
+export {
+  isBlockSize,
+  MAX_BLOCK_BYTES,
+  MIN_BLOCK_BYTES,
+  SLOT_BYTES,
+  SLOT_POSITIONS,
+  type Superblock,
+} from './superblock-format.ts';
 export type { LogView } from './waiting-list.ts';

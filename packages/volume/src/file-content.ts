@@ -225,6 +225,7 @@ function endMapped(head: Head, inode: Inode, map: FileMap): void {
   inode.changingCount--;
   inode.sizeBytes = map.sizeBytes;
   inode.allocatedBytes = -1;
+  head.staging.endChange(inode);
   head.orphans.settle(inode);
 }
 

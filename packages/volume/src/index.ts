@@ -18,7 +18,7 @@ export {
 } from './inode-format.ts';
 export { KIND, maxNameBytes, RECORD_KEY_BYTES, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 export { LINK_LIMIT, PATH_BYTES_LIMIT } from './path-walk.ts';
-export type { RepairChange } from './repair-plan.ts';
+export type { RepairChange } from './repair-state.ts';
 export type { TimeLike } from './timestamp.ts';
 export { type CreateOptions, Volume, type VolumeOpenOptions, type VolumeTuning } from './volume.ts';
 export type { CheckOptions, Finding } from './volume-check.ts';

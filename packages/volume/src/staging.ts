@@ -75,6 +75,8 @@ export class Staging {
   #inodes: Inode[] = [];
   #sorted = true;
   #recordDirty = false;
+  /** Inodes of which a change spans deltas, with the size that their record has in the tree. */
+  readonly #changing: Map<Inode, number> = new Map();
   /** Orphans whose entry in the tree differs from what is to be: true to be put, false to be deleted. */
   readonly #orphanChanges: Map<number, boolean> = new Map();
   /** What the changes need, with parts of blocks; `#heldBlocks` is what the log holds for them. */
@@ -248,12 +250,34 @@ export class Staging {
     }
   }
 
+  /** A change of `inode` that spans deltas has ended. Its record is written once more if a delta that was closed meanwhile has another size. */
+  endChange(inode: Inode): void {
+    const storedBytes = this.#changing.get(inode);
+    if (storedBytes !== undefined && storedBytes !== inode.sizeBytes && !inode.removed) this.markInode(inode);
+  }
+
+  /**
+   * Records of inodes that were changing when the last delta was closed and have another size now. Only these are written again: a record
+   * that stays as it is takes no space, however many deltas a change spans.
+   */
+  #takeChanging(): void {
+    for (const [inode, storedBytes] of this.#changing) {
+      const sizeBytes = inode.map?.sizeBytes ?? inode.sizeBytes;
+      if (inode.changingCount === 0) this.#changing.delete(inode);
+      if (inode.dirty || inode.removed || sizeBytes === storedBytes) continue;
+      inode.dirty = true;
+      this.#inodes.push(inode);
+      this.#sorted = false;
+    }
+  }
+
   /** Brings the tree to the state of the objects. Called by the log in the turn that closes a delta; neither reads ahead nor runs out. */
   stage(): void {
     this.#log.unhold(this.#heldBlocks);
     this.#heldBlocks = 0;
     this.#wantedBlocks = 0;
     this.#objectBytes = 0;
+    if (this.#changing.size !== 0) this.#takeChanging();
     const inodes = this.#inodes;
     this.#inodes = [];
     if (!this.#sorted) inodes.sort(byNumber);
@@ -266,7 +290,13 @@ export class Staging {
     this.#arena.reset();
     this.#cache.staged();
     for (let i = 0; i < inodes.length; i++) {
-      if (inodes[i].changingCount !== 0 && !inodes[i].removed) this.markInode(inodes[i]);
+      const inode = inodes[i];
+      if (inode.changingCount !== 0 && !inode.removed) this.#changing.set(inode, inode.sizeBytes);
+    }
+    if (this.#changing.size !== 0) {
+      // Nothing has changed by this: the next delta may have no need of it.
+      this.#heldBlocks = this.#changing.size;
+      this.#log.setAside(this.#heldBlocks);
     }
   }
 }

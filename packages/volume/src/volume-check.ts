@@ -11,7 +11,8 @@
  */
 import { SpaceAudit, type SpaceFinding } from '@outwrite/alloc-log';
 import { CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
-import { decodeFileEntry, type Extent, KIND_RECLAIM } from '@outwrite/filemap';
+import { decodeFileEntry, type Extent, KIND_RECLAIM, type ReclaimRange } from '@outwrite/filemap';
+import { type ContentRun, contentRuns, reachesBeyond } from './content-runs.ts';
 import { nameOrNull } from './entry-walk.ts';
 import type { Head } from './head.ts';
 import { decodeUtf8 } from './host.ts';
@@ -105,7 +106,8 @@ class VolumeCheck {
   #targetBytes = -1;
   #blockIndexReached = 0;
   #hasXattrs = false;
-  #reclaiming = false;
+  /** What the file is giving up: it belongs to no content any more. */
+  #reclaimed: ReclaimRange | null = null;
 
   constructor(head: Head, options: CheckOptions) {
     this.#head = head;
@@ -192,7 +194,7 @@ class VolumeCheck {
     this.#targetBytes = -1;
     this.#blockIndexReached = 0;
     this.#hasXattrs = false;
-    this.#reclaiming = false;
+    this.#reclaimed = null;
   }
 
   *#entry(key: Uint8Array, value: Uint8Array): Generator<Finding> {
@@ -265,7 +267,7 @@ class VolumeCheck {
     if (entry.kind === 'inline') {
       this.#inlineBytes = entry.lengthBytes;
     } else if (entry.kind === 'reclaim') {
-      this.#reclaiming = true;
+      this.#reclaimed = entry.range;
     } else {
       const { extent } = entry;
       for (const finding of this.#audit.reach(extent.start, extent.checksums.length, `inode ${owner}`))
@@ -274,24 +276,25 @@ class VolumeCheck {
         yield this.#inodeFinding('overlap', 'extent', 'an extent begins before the one before it ends', owner);
       }
       this.#blockIndexReached = extent.blockIndex + extent.checksums.length;
-      if (inode !== null && !this.#reclaiming && this.#blockIndexReached > Math.ceil(inode.sizeBytes / blockSize)) {
+      if (inode !== null && reachesBeyond(extent, Math.ceil(inode.sizeBytes / blockSize), this.#reclaimed)) {
         yield this.#inodeFinding('beyond-end', 'extent', 'an extent reaches beyond the end of the file', owner);
       }
       if (inode !== null && !inode.isMapped) {
         yield this.#inodeFinding('wrong-flags', 'inode', 'it has extents, and its record does not say so', owner);
       }
-      // What is being given up belongs to no content any more.
-      if (this.#options.data !== false && !this.#reclaiming && this.#head.log.latched === null)
-        yield* this.#data(owner, extent);
+      if (this.#options.data !== false && this.#head.log.latched === null) {
+        for (const run of contentRuns(extent, this.#reclaimed)) yield* this.#data(owner, extent, run);
+      }
     }
   }
 
-  /** Compares every block of an extent with its checksum. */
-  *#data(owner: number, extent: Extent): Generator<Finding> {
+  /** Compares every block of a run of an extent with its checksum. */
+  *#data(owner: number, extent: Extent, run: ContentRun): Generator<Finding> {
     const { device, blockSize } = this.#head.log;
     const { checksums } = extent;
-    for (let first = 0; first < checksums.length; first += RUN_BLOCKS) {
-      const count = Math.min(RUN_BLOCKS, checksums.length - first);
+    const end = run.first + run.count;
+    for (let first = run.first; first < end; first += RUN_BLOCKS) {
+      const count = Math.min(RUN_BLOCKS, end - first);
       const position = (extent.start + first) * blockSize;
       if (position + count * blockSize > device.sizeBytes) {
         yield this.#inodeFinding('truncated', 'data block', 'its blocks lie beyond the end of the device', owner);

@@ -1,26 +1,30 @@
 /**
  * Repairing a volume that is not in use: first what would be changed, then, if asked for, the changes, then a check of the result.
  *
- * The free map is believed in nothing: every opening for repair makes it anew from what is reachable. So entries are simply put and deleted
- * (`repair-plan.ts`), in one delta; what they no longer refer to is free after the next opening, which follows. A crash in between leaves
- * a volume that opens and can be repaired again.
+ * The plan is made on a volume opened read-only in memory as a repair would leave it: the log cut where it breaks off in damage, nodes that
+ * cannot be read given up, the free map made anew from what is reachable. Then the volume is opened once more, writable, with the edits of
+ * the plan (`repair-plan.ts`): all of it is that one opening checkpoint, so a crash leaves either what was there before or what is repaired.
  *
- * Where it stops: a tree node, an inode record or a log block in the middle of the log that cannot be read hides what no reader can know,
- * and giving up the rest for the sake of a clean check would be no repair. Then nothing is changed, and the report says what is in the way.
+ * Where it stops: the list of trees, or the root of the tree of files, that cannot be read in either checkpoint. Nodes do not say which tree
+ * they belong to, so nothing below a lost root can be told from what was there once. Then nothing is changed, and the report says what is
+ * in the way; a lost root, and with it all files that the log does not name, is given up only if that is asked for.
  */
 import { readSlots } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
-import { type BlocksOf, type StoreRepair, TreeStore } from '@outwrite/btree-cow';
-import { decodeFileEntry, relocateFileEntry } from '@outwrite/filemap';
 import { BorrowedDevice } from './borrowed-device.ts';
 import { findPaths } from './entry-walk.ts';
 import type { Head } from './head.ts';
-import { planRepair, type RepairChange, type RepairPlan } from './repair-plan.ts';
+import { blocksOf, openHeadToRepair, openStoreToRepair, type RepairHead } from './repair-head.ts';
+import { planRepair, type RepairPlan } from './repair-plan.ts';
+import { lastLoggedDelta, withoutNewerSlot } from './repair-slots.ts';
+import type { RepairChange } from './repair-state.ts';
 import { checkVolume, type Finding } from './volume-check.ts';
 
 export interface RepairOptions {
   /** Only say what would be changed; nothing is written. False by default. */
   readonly dryRun?: boolean | undefined;
+  /** Go on when the root of the tree of files is lost: what the log does not name is given up. False by default. */
+  readonly acceptRootLoss?: boolean | undefined;
   /** Memory for cached blocks; 32 MiB by default. */
   readonly cacheBytes?: number | undefined;
 }
@@ -34,42 +38,98 @@ export interface RepairReport {
   readonly remaining: readonly Finding[];
 }
 
-/** Opens a head read-only, on a free map made anew or on the stored one. */
-export type OpenToRepair = (device: BlockDevice, repair: StoreRepair | undefined) => Head;
+/** Opens a head read-only, as anybody would. */
+export type OpenToCheck = (device: BlockDevice) => Head;
+
+/** A volume as one of its superblocks shows it, with what a repair makes of it. */
+interface View {
+  readonly isOlder: boolean;
+  /** The head opened for repair, or why it cannot be. */
+  readonly found: RepairHead | CorruptionError;
+}
 
 /** See `Volume.repair`. */
-export function repairVolume(device: BlockDevice, openHead: OpenToRepair, options: RepairOptions): RepairReport {
+export function repairVolume(device: BlockDevice, openToCheck: OpenToCheck, options: RepairOptions): RepairReport {
   const reading = new BorrowedDevice(device, { readOnly: true });
-  const spaceChanges = findSpaceChanges(reading, openHead);
+  const { isOlder, found } = chooseView(reading, options);
+  const obstacle = obstacleIn(found, options);
+  if (obstacle !== null || found instanceof CorruptionError) return { changes: [], obstacle, remaining: [] };
+  const { head, hasVolumeRecord } = found;
   let plan: RepairPlan;
-  let changes: RepairReport['changes'];
   try {
-    const head = openHead(reading, { blocksOf });
-    const { damage } = head.log.recovery!;
-    if (damage !== null) throw damage;
-    for (const { error } of head.store.salvaged) throw error;
-    plan = planRepair(head);
-    const paths = findPaths(head, new Set(plan.changes.map(({ inode }) => inode ?? 0)));
-    const treeChanges = plan.changes.map((change) =>
-      change.inode === undefined ? change : { ...change, path: paths.get(change.inode) },
-    );
-    changes = [...treeChanges, ...spaceChanges];
+    plan = planRepair(head, hasVolumeRecord);
   } catch (error) {
     if (!(error instanceof CorruptionError)) throw error;
-    const obstacle = `repair stops at what it cannot mend without giving up more than is damaged: ${error.message}`;
-    return { changes: [], obstacle, remaining: [] };
+    return { changes: [], obstacle: obstacleText(error), remaining: [] };
   }
-  if (options.dryRun === true) return { changes, obstacle: null, remaining: [] };
-  if (changes.length > 0) {
-    applyEdits(device, plan, options);
-  }
-  const remaining = [...checkVolume(openHead(reading, undefined), {})];
+  const paths = findPaths(head, new Set(plan.changes.map(({ inode }) => inode ?? 0)));
+  const changes: RepairReport['changes'] = [
+    ...plan.changes.map((change) =>
+      change.inode === undefined ? change : { ...change, path: paths.get(change.inode) },
+    ),
+    ...findSpaceChanges(reading, openToCheck, isOlder),
+  ];
+  if (options.dryRun === true || changes.length === 0) return { changes, obstacle: null, remaining: [] };
+  const writing = isOlder
+    ? withoutNewerSlot(device, { readOnly: false })!
+    : new BorrowedDevice(device, { readOnly: false });
+  openStoreToRepair(writing, options, { blocksOf, edits: plan.edits }).closeSync();
+  const remaining = [...checkVolume(openToCheck(reading), {})];
   return { changes, obstacle: null, remaining };
 }
 
+/** The newer superblock, unless less is lost with the older one, which leads to the same last state. */
+function chooseView(device: BlockDevice, options: RepairOptions): View {
+  const newer: View = { isOlder: false, found: tryOpen(device, options) };
+  if (lossOf(newer) === 0) return newer;
+  const olderDevice = withoutNewerSlot(device, { readOnly: true });
+  if (olderDevice === null) return newer;
+  const older: View = { isOlder: true, found: tryOpen(olderDevice, options) };
+  if (lossOf(older) >= lossOf(newer) || older.found instanceof CorruptionError) return newer;
+  const { recovery } = older.found.head.log;
+  const last = lastLoggedDelta(device);
+  return recovery?.delta === last || recovery?.droppedDelta === last ? older : newer;
+}
+
+function tryOpen(device: BlockDevice, options: RepairOptions): RepairHead | CorruptionError {
+  try {
+    return openHeadToRepair(device, options);
+  } catch (error) {
+    if (error instanceof CorruptionError) return error;
+    throw error;
+  }
+}
+
+/** How much is lost: everything, or so many ranges of keys, index nodes above all. */
+function lossOf({ found }: View): number {
+  if (found instanceof CorruptionError) return Number.POSITIVE_INFINITY;
+  let loss = 0;
+  for (const { isIndex } of found.head.store.salvaged) loss += isIndex ? 1000 : 1;
+  return loss;
+}
+
+function obstacleIn(found: RepairHead | CorruptionError, options: RepairOptions): string | null {
+  if (found instanceof CorruptionError) return obstacleText(found);
+  if (options.acceptRootLoss === true) return null;
+  const root = found.head.store.salvaged.find(({ from, to, isIndex }) => isIndex && from.length === 0 && to === null);
+  return root === undefined
+    ? null
+    : `${obstacleText(root.error)}; it is the root of the tree of files, and whatever the log does not name would be lost`;
+}
+
+function obstacleText(error: Error): string {
+  return `repair stops at what it cannot mend without giving up more than is damaged: ${error.message}`;
+}
+
 /** What is wrong with superblocks and free map: both are made anew by every opening for repair. */
-function findSpaceChanges(device: BlockDevice, openHead: OpenToRepair): RepairChange[] {
+function findSpaceChanges(device: BlockDevice, openToCheck: OpenToCheck, isOlder: boolean): RepairChange[] {
   const changes: RepairChange[] = [];
+  if (isOlder) {
+    const message =
+      'the newer superblock leads to damage; the older one and the log lead to the same state without it, and take its place';
+    changes.push({ code: 'superblock', message });
+    return changes;
+  }
   if (!readSlots(device).bothValid) {
     changes.push({ code: 'superblock', message: 'the damaged one of the two superblocks is written again' });
   }
@@ -77,7 +137,7 @@ function findSpaceChanges(device: BlockDevice, openHead: OpenToRepair): RepairCh
     changes.push({ code: 'free-map', message: `the free map is made anew from what is reachable: ${what}` });
   };
   try {
-    for (const finding of checkVolume(openHead(device, undefined), { data: false })) {
+    for (const finding of checkVolume(openToCheck(device), { data: false })) {
       if (finding.structure === 'free map' && finding.code !== 'reached-twice') tell(finding.message);
     }
   } catch (error) {
@@ -87,27 +147,3 @@ function findSpaceChanges(device: BlockDevice, openHead: OpenToRepair): RepairCh
   }
   return changes;
 }
-
-function applyEdits(device: BlockDevice, plan: RepairPlan, options: RepairOptions): void {
-  const store = TreeStore.open(new BorrowedDevice(device, { readOnly: false }), {
-    ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
-    relocateValue: relocateFileEntry,
-    repair: { blocksOf, edits: plan.edits.map(([key, value]) => ({ treeId: 1, key, value })) },
-  });
-  store.closeSync();
-}
-
-/** The blocks of an extent entry. One that makes no sense refers to nothing: the plan drops it. */
-const blocksOf: BlocksOf = (_treeId, key, value) => {
-  try {
-    const entry = decodeFileEntry(key, value, { blockSize: MAX_BLOCK_BYTES, openDelta: Number.MAX_SAFE_INTEGER });
-    if (entry?.kind !== 'extent') return null;
-    return { start: entry.extent.start, count: entry.extent.checksums.length };
-  } catch (error) {
-    if (!(error instanceof CorruptionError)) throw error;
-    return null;
-  }
-};
-
-/** Limits only matter to those who read the content. */
-const MAX_BLOCK_BYTES = 16384;

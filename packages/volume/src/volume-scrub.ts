@@ -16,6 +16,7 @@ import { readSlots } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { decodeFileEntry, type Extent, type ReclaimRange } from '@outwrite/filemap';
 import { BorrowedDevice } from './borrowed-device.ts';
+import { type ContentRun, contentRuns } from './content-runs.ts';
 import { findPaths, walkEntries } from './entry-walk.ts';
 import type { Head } from './head.ts';
 import { pause } from './host.ts';
@@ -174,9 +175,7 @@ class Scrub {
         const entry = decodeFileEntry(key, value, { blockSize: log.blockSize, openDelta: log.openDelta });
         if (entry?.kind === 'reclaim') reclaimed = entry.range;
         if (entry?.kind !== 'extent' || entry.extent.birth > this.#lastDelta) continue;
-        // What is being given up belongs to no content any more.
-        if (reclaimed !== null && isWithin(entry.extent, reclaimed)) continue;
-        yield this.#extent(inode, entry.extent);
+        for (const run of contentRuns(entry.extent, reclaimed)) yield this.#content(inode, entry.extent, run);
       } catch (error) {
         // The walk of the metadata has told what is wrong with the entry.
         if (!(error instanceof CorruptionError)) throw error;
@@ -185,11 +184,11 @@ class Scrub {
     }
   }
 
-  /** Verifies the blocks of an extent and returns their size. */
-  #extent(inode: number, extent: Extent): number {
+  /** Verifies blocks of an extent and returns their size. */
+  #content(inode: number, extent: Extent, { first, count }: ContentRun): number {
     const { blockSize, device } = this.#head.log;
-    const { start, checksums } = extent;
-    const bytes = new Uint8Array(checksums.length * blockSize);
+    const start = extent.start + first;
+    const bytes = new Uint8Array(count * blockSize);
     let isRead = false;
     try {
       if (start * blockSize + bytes.length <= device.sizeBytes) {
@@ -200,11 +199,11 @@ class Scrub {
       // A medium that cannot read one block fails for all of them: they are tried one by one.
       if (!(error instanceof OutwriteError)) throw error;
     }
-    for (let i = 0; i < checksums.length; i++) {
+    for (let i = 0; i < count; i++) {
       const block = bytes.subarray(i * blockSize, (i + 1) * blockSize);
       const problem = isRead ? null : this.#readBlock(start + i, block);
-      if (problem === null && xxh32(block) === checksums[i]) continue;
-      const where = `block ${extent.blockIndex + i} of the file, block ${start + i} of the device`;
+      if (problem === null && xxh32(block) === extent.checksums[first + i]) continue;
+      const where = `block ${extent.blockIndex + first + i} of the file, block ${start + i} of the device`;
       const what = problem ?? 'does not have its checksum';
       this.#hit.add(inode);
       this.#tell('damaged', 'data block', `inode ${inode}: ${where}, ${what}`, { inode, block: start + i });
@@ -272,8 +271,4 @@ class Scrub {
     }
     this.#options.onFinding?.(finding);
   }
-}
-
-function isWithin(extent: Extent, range: ReclaimRange): boolean {
-  return extent.blockIndex >= range.fromIndex && extent.blockIndex + extent.checksums.length <= range.toIndex;
 }

@@ -14,7 +14,7 @@ import {
   NotAVolumeError,
   UnsupportedError,
 } from '@outwrite/blockdev';
-import { type StoreRepair, type Tree, TreeStore } from '@outwrite/btree-cow';
+import { type Tree, TreeStore } from '@outwrite/btree-cow';
 import { relocateFileEntry } from '@outwrite/filemap';
 import { AutoCommit } from './auto-commit.ts';
 import { type Codec, plainCodec } from './fs-encoding.ts';
@@ -134,15 +134,16 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
   }
 
   /**
-   * Repairs the volume on `device`, which is not in use, or with `dryRun` only says what that would change: makes the free map anew from what
-   * is reachable, brings inodes without a name into `/lost+found`, removes names that lead nowhere, corrects link counts, and cuts blocks
-   * that cannot be read out of files. `obstacle` says so when damage is beyond that; nothing is changed then. Throws what opening throws
-   * for a device that holds no volume. The device stays the caller's.
+   * Repairs the volume on `device`, which is not in use, or with `dryRun` only says what that would change: cuts the log at damage in its
+   * middle, gives up what nodes that cannot be read held, makes the free map anew from what is reachable, drops entries that make no sense,
+   * brings inodes without a name into `/lost+found`, removes names that lead nowhere, corrects link counts and sizes, and cuts blocks that
+   * cannot be read out of files. All of it is one commit. `obstacle` says so when damage is beyond that; nothing is changed then. Throws
+   * what opening throws for a device that holds no volume. The device stays the caller's.
    */
   static repair(device: BlockDevice, options: RepairOptions = {}): RepairReport {
-    const openHead = (lent: BlockDevice, repair: StoreRepair | undefined): Head => {
+    const openHead = (lent: BlockDevice): Head => {
       const { cacheBytes } = options;
-      return openWith(lent, { readOnly: true, cacheBytes, autoCommitMilliseconds: 0 }, Volume.plain, repair).#head;
+      return openWith(lent, { readOnly: true, cacheBytes, autoCommitMilliseconds: 0 }, Volume.plain).#head;
     };
     return repairVolume(device, openHead, options);
   }
@@ -353,10 +354,8 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   device: BlockDevice,
   options: VolumeOpenOptions,
   factory: FsFactory<Fs>,
-  repair?: StoreRepair,
 ): Volume<Fs> {
   const store = TreeStore.open(device, {
-    ...(repair === undefined ? {} : { repair }),
     ...logTuning(options),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
     relocateValue: relocateFileEntry,
@@ -365,7 +364,6 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   if (ids.length === 0) throw new NotAVolumeError('the device holds an Outwrite store without trees, not a volume');
   const tree = store.tree(Math.min(...ids));
   const bytes = tree.get(new KeyScratch().plain(VOLUME_INODE, KIND.record));
-  if (bytes === undefined && store.salvaged.length > 0) throw store.salvaged[0]!.error;
   if (bytes === undefined) throw new NotAVolumeError('the device holds an Outwrite key-value store, not a volume');
   const { version } = decodeVolumeRecord(bytes);
   if (version !== VOLUME_RECORD_VERSION) {
