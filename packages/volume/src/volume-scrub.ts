@@ -175,7 +175,9 @@ class Scrub {
         const entry = decodeFileEntry(key, value, { blockSize: log.blockSize, openDelta: log.openDelta });
         if (entry?.kind === 'reclaim') reclaimed = entry.range;
         if (entry?.kind !== 'extent' || entry.extent.birth > this.#lastDelta) continue;
-        for (const run of contentRuns(entry.extent, reclaimed)) yield this.#content(inode, entry.extent, run);
+        let readBytes = 0;
+        for (const run of contentRuns(entry.extent, reclaimed)) readBytes += this.#content(inode, entry.extent, run);
+        if (readBytes > 0) yield readBytes;
       } catch (error) {
         // The walk of the metadata has told what is wrong with the entry.
         if (!(error instanceof CorruptionError)) throw error;
