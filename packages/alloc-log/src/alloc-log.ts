@@ -235,8 +235,13 @@ export class AllocLog {
 
   /** Sets aside blocks for what staging will need. Call `ensure` first. */
   hold(blocks: number): void {
-    this.#core.heldCount += blocks;
+    this.setAside(blocks);
     this.#core.open.changed = true;
+  }
+
+  /** As `hold`, for a change that may or may not come: by itself it is none. */
+  setAside(blocks: number): void {
+    this.#core.heldCount += blocks;
   }
 
   /** Gives back what `hold` set aside. */
