@@ -60,28 +60,79 @@ export class Journal {
   }
 }
 
+export interface ChangeParts {
+  readonly layer: Layer;
+  readonly subject: Subject;
+  readonly model: Model;
+  readonly settings: Settings;
+  readonly random: Random;
+}
+
 /** Makes a random change of a subject and its model, and records it. Passes on what it throws, except for want of space. */
-export function recordedChange(
-  journal: Journal,
-  life: number,
-  parts: { layer: Layer; subject: Subject; model: Model; settings: Settings; random: Random },
-): void {
+export function recordedChange(journal: Journal, life: number, parts: ChangeParts): void {
   const { layer, subject, model, settings, random } = parts;
-  const deltaBefore = subject.openDelta;
+  const record = changeRecord(journal, life, parts);
   let inSteps = false;
   try {
     inSteps = layer.change(subject, model, settings, random);
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ENOSPC') {
-      // A device that fails ends an operation in steps somewhere: the delta that was open then, and those closed on the way, hold a part.
-      if (layer.changesInSteps) journal.recordPart(life, deltaBefore, subject.openDelta + 1);
-      throw error;
-    }
-    if (subject.content() !== model.text()) throw new Error('an operation that ran out of space changed something');
+    record.afterError(error);
   }
-  const delta = subject.openDelta;
-  if (inSteps && delta > deltaBefore) journal.recordPart(life, deltaBefore, delta);
-  journal.record(life, delta, model);
+  record.done(inSteps);
+}
+
+/** As `recordedChange`, for a change that waits. Nobody else changes anything meanwhile; deltas may be closed. */
+export async function recordedChangeAsync(journal: Journal, life: number, parts: ChangeParts): Promise<void> {
+  const { layer, subject, model, settings, random } = parts;
+  const record = changeRecord(journal, life, parts);
+  let inSteps = false;
+  try {
+    inSteps = await layer.changeAsync!(subject, model, settings, random);
+  } catch (error) {
+    record.afterError(error);
+  }
+  record.done(inSteps);
+}
+
+function changeRecord(
+  journal: Journal,
+  life: number,
+  { layer, subject, model }: ChangeParts,
+): { afterError(error: unknown): void; done(inSteps: boolean): void } {
+  const deltaBefore = subject.openDelta;
+  return {
+    afterError(error) {
+      if ((error as { code?: string }).code !== 'ENOSPC') {
+        // A device that fails ends an operation in steps somewhere: the delta that was open then, and those closed on the way, hold a part.
+        if (layer.changesInSteps) journal.recordPart(life, deltaBefore, subject.openDelta + 1);
+        throw error;
+      }
+      const found = subject.content();
+      const expected = model.text();
+      if (found !== expected) {
+        throw new Error(
+          `an operation that ran out of space changed something: ${String(error)}\n${difference(expected, found)}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    },
+    done(inSteps) {
+      const delta = subject.openDelta;
+      if (inSteps && delta > deltaBefore) journal.recordPart(life, deltaBefore, delta);
+      journal.record(life, delta, model);
+    },
+  };
+}
+
+/** The first line in which two contents differ. */
+function difference(expected: string, found: string): string {
+  const expectedLines = expected.split('\n');
+  const foundLines = found.split('\n');
+  const at = expectedLines.findIndex((line, i) => line !== foundLines[i]);
+  const line = at === -1 ? expectedLines.length : at;
+  return `expected ${expectedLines[line]?.slice(0, 600)}\nfound    ${foundLines[line]?.slice(0, 600)}`;
 }
 
 /** The last acknowledgement among the notes of a crash state; undefined while formatting had not returned. */

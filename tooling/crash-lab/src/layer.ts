@@ -71,6 +71,8 @@ export interface Layer {
    * divide.
    */
   change(subject: Subject, model: Model, settings: Settings, random: Random): boolean;
+  /** As `change`, through what waits. */
+  changeAsync?(subject: Subject, model: Model, settings: Settings, random: Random): Promise<boolean>;
   /**
    * Reads something at random and compares it with the model (which is for the state that is visible now). Throws an `Error` for a
    * difference.

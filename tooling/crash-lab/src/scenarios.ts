@@ -2,6 +2,7 @@
  * The named workloads: each a layer with sizes, bounds and a mix of steps that brings out one kind of trouble.
  */
 import type { Layer, Settings } from './layer.ts';
+import { callLayer } from './layers/call-layer.ts';
 import { registerLayer } from './layers/register-layer.ts';
 import { treeLayer } from './layers/tree-layer.ts';
 import { volumeLayer } from './layers/volume-layer.ts';
@@ -181,6 +182,47 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         settings: { ...settings, blockBytes: 16384, cacheBytes: settings.cacheBytes * 32 },
       },
     },
+    /** A commit, a checkpoint or the end of a delta after every single change, and in the middle of those that wait. */
+    boundaries: {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 60,
+        holdTurns: 5,
+        weights: { change: 10, probe: 1, reopen: 0.5, kill: 0.5 },
+        between: ['commit', 'commitSync', 'checkpoint', 'checkpointSync', 'turns', 'settle'],
+        settings,
+      },
+    },
+    /** As few frames as there may be. */
+    'tiny cache': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 90,
+        holdTurns: 6,
+        weights: { ...mix, probe: 4 },
+        settings: { ...settings, cacheBytes: 1 << 13, population: 2 * settings.population },
+      },
+    },
+    /** A checkpoint is due after every second log block. */
+    'tiny log': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 90,
+        holdTurns: 10,
+        weights: { ...mix, commit: 6 },
+        settings: { ...settings, bounds: { ...bounds, logBlocks: 2, promises: 3, nodes: 4 } },
+      },
+    },
+    /** Many commit while a slow flush is under way. */
+    committers: {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 140,
+        holdTurns: 60,
+        weights: { change: 8, commit: 14, checkpoint: 1, turns: 5, settle: 0.3, reopen: 0.3, kill: 0.3 },
+        settings,
+      },
+    },
     views: {
       statesPerRun: 100,
       shape: {
@@ -197,6 +239,19 @@ function scenariosOf(layer: Layer, settings: Settings): Scenario[] {
   return Object.entries(shapes(settings)).map(([name, rest]) => ({ name: `${layer.name}/${name}`, layer, ...rest }));
 }
 
+/** As `scenariosOf`, with as many changes that wait as of the others. */
+function waitingScenariosOf(layer: Layer, settings: Settings, names: readonly string[]): Scenario[] {
+  return scenariosOf(layer, settings)
+    .filter(({ name }) => names.includes(name.slice(layer.name.length + 1)))
+    .map(({ shape, ...rest }) => {
+      const { change } = shape.weights;
+      return {
+        ...rest,
+        shape: { ...shape, weights: { ...shape.weights, change: change! / 2, changeAsync: change! / 2 } },
+      };
+    });
+}
+
 const treeSettings: Settings = { ...registerSettings, population: 60 };
 
 const volumeSettings: Settings = {
@@ -206,8 +261,26 @@ const volumeSettings: Settings = {
   population: 8,
 };
 
+/** Large enough for a few files that are written from the caller's memory. */
+const callSettings: Settings = { ...volumeSettings, maxBlocks: 16384 };
+
+const callScenarios: readonly string[] = [
+  'calm',
+  'concurrent',
+  'tiny',
+  'full',
+  'faulty',
+  'faulty concurrent',
+  'late',
+  'boundaries',
+  'blocks of 4096 bytes',
+  'tiny cache',
+  'committers',
+];
+
 export const scenarios: readonly Scenario[] = [
   ...scenariosOf(registerLayer, registerSettings),
   ...scenariosOf(treeLayer, treeSettings),
   ...scenariosOf(volumeLayer, volumeSettings),
+  ...waitingScenariosOf(callLayer, callSettings, callScenarios),
 ];

@@ -8,11 +8,13 @@
 import { ClosedError, DeviceError, LatchedError } from '@outwrite/blockdev';
 import type { SimulatedDevice, SimulatedDeviceOptions } from '@outwrite/blockdev/testing';
 import { type Random, unevenHold } from '@outwrite/testkit';
-import { type AckNote, Journal, judge, recordedChange } from './journal.ts';
+import { type AckNote, type ChangeParts, Journal, judge, recordedChange, recordedChangeAsync } from './journal.ts';
 import type { Layer, Model, Settings, Subject } from './layer.ts';
 
 export type StepKind =
   | 'change'
+  /** One that waits; commits and checkpoints that were asked for before go on meanwhile. */
+  | 'changeAsync'
   | 'commit'
   | 'commitSync'
   | 'checkpoint'
@@ -35,6 +37,8 @@ export interface WorkloadShape {
   readonly stepCount: number;
   readonly weights: Partial<Record<StepKind, number>>;
   readonly settings: Settings;
+  /** One of these comes after every change, and at every few turns of one that waits: a boundary between any two steps. */
+  readonly between?: readonly StepKind[];
   /** Asynchronous requests take up to so many turns; 0: one. */
   readonly holdTurns: number;
 }
@@ -64,9 +68,10 @@ export async function runWorkload(
 }
 
 /** An opening found the middle of an operation in steps: the run ends here, there is no model to go on with. */
-class PartReached extends Error {}
+export class PartReached extends Error {}
 
-class WorkloadRun {
+/** A workload under way. Its steps may also be given one by one. */
+export class WorkloadRun {
   readonly layer: Layer;
   readonly shape: WorkloadShape;
   readonly random: Random;
@@ -88,6 +93,7 @@ class WorkloadRun {
   closedWith: string | null = null;
   acked = 0;
   openViews: { release(): void; verify: () => void }[] = [];
+  #stepCount = 0;
 
   constructor(layer: Layer, shape: WorkloadShape, random: Random, device: SimulatedDevice) {
     this.layer = layer;
@@ -113,15 +119,28 @@ class WorkloadRun {
         kind = candidate;
         break;
       }
-      try {
-        await this.#step(kind);
-        if (i % 8 === 7 && !this.subject.latched) this.#audit();
-      } catch (error) {
-        await this.#afterError(error);
-      }
-      if (this.unexpected !== null) throw this.unexpected;
-      if (this.latched !== null) await this.#afterLatch();
+      await this.perform(kind);
+      const { between } = this.shape;
+      if (between !== undefined && (kind === 'change' || kind === 'changeAsync'))
+        await this.perform(this.random.pick(between));
     }
+    await this.finish();
+  }
+
+  /** Does one step, and what follows from it: whoever meets a failing device goes on with the next life. */
+  async perform(kind: StepKind): Promise<void> {
+    try {
+      await this.#step(kind);
+      if (this.#stepCount++ % 8 === 7 && !this.subject.latched) this.#audit();
+    } catch (error) {
+      await this.#afterError(error);
+    }
+    if (this.unexpected !== null) throw this.unexpected;
+    if (this.latched !== null) await this.#afterLatch();
+  }
+
+  /** Everything in flight ends. */
+  async finish(): Promise<void> {
     await this.#settle();
     await turns(this.shape.holdTurns);
     if (this.unexpected !== null) throw this.unexpected;
@@ -138,7 +157,12 @@ class WorkloadRun {
     const { subject, random, device } = this;
     switch (kind) {
       case 'change':
-        this.#change();
+        recordedChange(this.journal, this.life, this.#changeParts());
+        this.#acknowledge(subject.durableDelta);
+        break;
+      case 'changeAsync':
+        await this.#changeAsync();
+        this.#acknowledge(subject.durableDelta);
         break;
       case 'probe':
         this.layer.probe(subject, this.model, this.shape.settings, random);
@@ -209,9 +233,24 @@ class WorkloadRun {
     this.device.failAt(fault);
   }
 
-  #change(): void {
+  #changeParts(): ChangeParts {
     const { layer, subject, model, random } = this;
-    recordedChange(this.journal, this.life, { layer, subject, model, settings: this.shape.settings, random });
+    return { layer, subject, model, settings: this.shape.settings, random };
+  }
+
+  async #changeAsync(): Promise<void> {
+    let isOver = false;
+    const change = recordedChangeAsync(this.journal, this.life, this.#changeParts()).finally(() => {
+      isOver = true;
+    });
+    // It is awaited below, whatever happens meanwhile.
+    change.catch(() => undefined);
+    const { between } = this.shape;
+    while (between !== undefined && !isOver && !this.subject.latched) {
+      await turns(this.random.below(6));
+      if (!isOver && !this.subject.latched) await this.#step(this.random.pick(between));
+    }
+    await change;
   }
 
   #follow(promise: Promise<unknown>): void {

@@ -43,7 +43,7 @@ class VolumeModel implements Model {
   }
 }
 
-class VolumeSubject implements Subject {
+export class VolumeSubject implements Subject {
   readonly volume: Volume;
   #latched = false;
 
@@ -140,7 +140,12 @@ class VolumeSubject implements Subject {
   }
 }
 
-const tuning = { autoCommitMilliseconds: 0, cachedInodes: 16, cachedNames: 16, clock: () => 1_700_000_000_000 };
+export const volumeTuning = {
+  autoCommitMilliseconds: 0,
+  cachedInodes: 16,
+  cachedNames: 16,
+  clock: () => 1_700_000_000_000,
+};
 
 export const volumeLayer: Layer = {
   name: 'volume',
@@ -153,7 +158,7 @@ export const volumeLayer: Layer = {
   format(device: BlockDevice, settings: Settings, random: Random): Subject {
     return new VolumeSubject(
       Volume.create(device, {
-        ...tuning,
+        ...volumeTuning,
         ...logOptions(settings, random),
         blockSize: settings.blockBytes,
         maxBytes: settings.maxBlocks * settings.blockBytes,
@@ -163,7 +168,7 @@ export const volumeLayer: Layer = {
 
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject {
     return new VolumeSubject(
-      Volume.open(device, { ...tuning, ...logOptions(settings, options.random), readOnly: options.readOnly }),
+      Volume.open(device, { ...volumeTuning, ...logOptions(settings, options.random), readOnly: options.readOnly }),
     );
   },
 
@@ -309,6 +314,6 @@ function content(random: Random, settings: Settings): Uint8Array {
   return random.chance(0.5) ? random.bytes(lengthBytes) : new Uint8Array(lengthBytes).fill(random.below(256));
 }
 
-function digest(bytes: Uint8Array): string {
+export function digest(bytes: Uint8Array): string {
   return `${bytes.length}:${xxh32(bytes, 0, bytes.length).toString(16)}`;
 }
