@@ -45,8 +45,9 @@ export function rebuildFreeMap(core: LogCore, reachAll: ReachAll): void {
     }
   };
   for (const { start, count } of slotExtents(core.blockBytes)) use(start, count);
-  for (const block of core.retired) use(block, 1);
   reachAll(use);
+  // After what mending has retired, too.
+  for (const block of core.retired) use(block, 1);
   if (!core.readOnly && core.map.availableCount < core.map.imageBlockBound() + core.provisional.count + SPARE_BLOCKS) {
     throw new NoSpaceError('too little space is free to write a new free map; remove something first');
   }

@@ -6,7 +6,7 @@
  * naming this one's checksum as its predecessor's: a successor proves that its predecessor was flushed, so that is damage. The log is
  * read in runs, since a chain of small commits lies in one piece with what it wrote.
  */
-import { type BlockDevice, ByteWriter, CorruptionError, OutwriteError } from '@outwrite/blockdev';
+import { type BlockDevice, ByteWriter, CorruptionError, DeviceError, OutwriteError } from '@outwrite/blockdev';
 import {
   decodeLogBlock,
   LOG_FLAG_FLUSHED_FIRST,
@@ -62,12 +62,23 @@ class ChainSource {
     const runBlocks = this.#run.length / blockBytes;
     if (block < this.#runStart || block >= this.#runStart + runBlocks) {
       const count = Math.min(RUN_BLOCKS, deviceBlocks - block);
-      this.#run = new Uint8Array(count * blockBytes);
-      this.#runStart = block;
-      this.#device.readSync(block * blockBytes, [this.#run]);
+      try {
+        this.#readRun(block, count);
+      } catch (error) {
+        // A sector that cannot be read keeps nobody from the blocks before it.
+        if (count === 1 || !(error instanceof DeviceError)) throw error;
+        this.#readRun(block, 1);
+      }
     }
     const offset = (block - this.#runStart) * blockBytes;
     return this.#run.subarray(offset, offset + blockBytes);
+  }
+
+  #readRun(block: number, count: number): void {
+    const run = new Uint8Array(count * this.#blockBytes);
+    this.#device.readSync(block * this.#blockBytes, [run]);
+    this.#run = run;
+    this.#runStart = block;
   }
 }
 

@@ -1,0 +1,88 @@
+/**
+ * A crash in the middle of a repair, at any point, leaves the volume as it was or repaired, and nothing in between.
+ */
+import { SimulatedDevice } from '@outwrite/blockdev/testing';
+import { crashPointsOf, testSeed } from '@outwrite/testkit';
+import { describe, expect, it } from 'vitest';
+import { KIND, Volume } from '../src/index.ts';
+import { volumeText } from './compare.ts';
+import { findBytes, harmTree, keys, lasting, make, SIZES, tuning } from './repair-harness.ts';
+
+/** A volume with harm of many kinds, and work in its log that no checkpoint holds. */
+function harmed(blockSize: number, isCut: boolean): Uint8Array {
+  const device = make(blockSize);
+  harmTree(device, (tree) => {
+    tree.delete(keys.plain(7, KIND.record));
+    tree.delete(keys.named(2, KIND.name, 'other'));
+    tree.delete(keys.named(2, KIND.name, 'b'));
+    tree.put(keys.plain(5, 0x77), new Uint8Array(3));
+  });
+  const volume = Volume.open(device, tuning);
+  for (let i = 0; i < 4; i++) {
+    volume.fs.writeFileSync(`/late-${i}`, new Uint8Array(3 * blockSize + i).fill(0x70 + i));
+    if (i === 1) volume.fs.rmSync('/a/large');
+    volume.commitSync();
+  }
+  const image = device.snapshot();
+  image[findBytes(image, new Uint8Array(200).fill(9)) + 7] ^= 0x40;
+  if (isCut) damageLog(image, blockSize);
+  return image;
+}
+
+/** Damages the log block of the second delta behind the checkpoint, its payload, so that its header leads on. */
+function damageLog(image: Uint8Array, blockSize: number): void {
+  const magic = new Uint8Array([0x4f, 0x57, 0x6c, 0x67]);
+  const starts: number[] = [];
+  for (let block = 0; block < image.length / blockSize; block++) {
+    const at = block * blockSize;
+    if (magic.every((byte, i) => image[at + i] === byte)) starts.push(at);
+  }
+  const view = new DataView(image.buffer, image.byteOffset);
+  const deltas = starts.map((at) => ({ at, delta: view.getUint32(at + 18, true) })).sort((a, b) => a.delta - b.delta);
+  image[deltas[deltas.length - 3]!.at + 70] ^= 1;
+}
+
+describe.each(SIZES)('crashes in a repair, blocks of %i bytes', (blockSize) => {
+  it.each([false, true])('leave the old state or the repaired one; a cut of the log: %s', async (isCut) => {
+    const seed = testSeed('crash in repair');
+    const image = harmed(blockSize, isCut);
+    const before = Volume.repair(lasting(image), { dryRun: true });
+    expect(before.changes.length).toBeGreaterThan(5);
+    expect(before.changes.some(({ code }) => code === 'log-cut')).toBe(isCut);
+    const device = new SimulatedDevice({ medium: image, maxSizeBytes: 64 << 20 });
+    expect(Volume.repair(device)).toMatchObject({ obstacle: null, remaining: [] });
+    const repaired = volumeText(Volume.open(device.kill({ trace: false }), { ...tuning, readOnly: true }));
+    let oldCount = 0;
+    let repairedCount = 0;
+    await crashPointsOf(
+      device.trace,
+      (state) => {
+        const found = Volume.repair(state.device, { dryRun: true });
+        if (found.changes.some(({ code }) => code !== 'superblock')) {
+          oldCount++;
+          expect(found.changes.filter(({ code }) => code !== 'superblock')).toEqual(
+            before.changes.filter(({ code }) => code !== 'superblock'),
+          );
+        } else {
+          repairedCount++;
+          expect(volumeText(Volume.open(state.device, { ...tuning, readOnly: true }))).toBe(repaired);
+        }
+        // Without a repair that was asked for, no crash makes an ordinary opening take the cut state.
+        if (isCut && found.changes.length > 1)
+          expect(() => Volume.open(state.device, tuning)).toThrow(/middle of the log/);
+        expect(Volume.repair(state.device)).toMatchObject({ obstacle: null, remaining: [] });
+        expect(volumeText(Volume.open(state.device, { ...tuning, readOnly: true }))).toBe(repaired);
+      },
+      {
+        seed,
+        pieceBytes: blockSize,
+        device: { maxSizeBytes: 64 << 20 },
+        rounds: 2,
+        statesOfNextRound: 1,
+        maxStates: 60,
+      },
+    );
+    expect(oldCount).toBeGreaterThan(5);
+    expect(repairedCount).toBeGreaterThan(1);
+  });
+});
