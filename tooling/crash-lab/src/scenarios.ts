@@ -3,6 +3,7 @@
  */
 import type { Layer, Settings } from './layer.ts';
 import { callLayer } from './layers/call-layer.ts';
+import { entryLayer } from './layers/entry-layer.ts';
 import { registerLayer } from './layers/register-layer.ts';
 import { treeLayer } from './layers/tree-layer.ts';
 import { volumeLayer } from './layers/volume-layer.ts';
@@ -278,9 +279,12 @@ const callScenarios: readonly string[] = [
   'committers',
 ];
 
+const entryScenarios: readonly string[] = ['calm', 'concurrent', 'full', 'faulty', 'boundaries', 'tiny cache'];
+
 export const scenarios: readonly Scenario[] = [
   ...scenariosOf(registerLayer, registerSettings),
   ...scenariosOf(treeLayer, treeSettings),
   ...scenariosOf(volumeLayer, volumeSettings),
+  ...scenariosOf(entryLayer, treeSettings).filter(({ name }) => entryScenarios.includes(name.slice('entries/'.length))),
   ...waitingScenariosOf(callLayer, callSettings, callScenarios),
 ];

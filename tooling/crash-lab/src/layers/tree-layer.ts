@@ -28,7 +28,7 @@ class TreeModel implements Model {
   }
 }
 
-class TreeSubject implements Subject {
+export class TreeSubject implements Subject {
   readonly store: TreeStore;
 
   constructor(store: TreeStore) {
@@ -216,19 +216,19 @@ function changeOne(
 }
 
 /** Some keys are long, so that separators and prefixes have work. */
-function keyOf(random: Random, settings: Settings): string {
+export function keyOf(random: Random, settings: Settings): string {
   const number = random.below(settings.population);
   return `k${String(number).padStart(3, '0')}`.padEnd(number % 3 === 0 ? 44 : 4, '.');
 }
 
-function bytesOf(text: string): Uint8Array {
+export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-function textOf(bytes: Uint8Array): string {
+export function textOf(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
 
-function shown(value: Uint8Array): string {
+export function shown(value: Uint8Array): string {
   return `${value.length}:${value.every((byte) => byte === value[0]) ? (value[0] ?? '-') : 'mixed'}`;
 }
