@@ -46,6 +46,8 @@ export interface Subject {
   checkpoint(): Promise<void>;
   checkpointSync(): void;
   close(): Promise<void>;
+  /** Throws while anything is in flight, and stays open. */
+  closeSync(): void;
   openView(): LogView;
   balance(): Balance;
 }

@@ -61,6 +61,11 @@ export const callLayer: Layer = {
       await look(context);
       return false;
     }
+    if (random.chance(0.03)) {
+      const { errorCount, complete } = await (subject as VolumeSubject).volume.scrub();
+      if (errorCount > 0 || !complete) throw new Error(`a scrub of a sound volume finds ${errorCount} errors`);
+      return false;
+    }
     const call = planCall(context);
     try {
       call.apply(await callAsync(context, call));

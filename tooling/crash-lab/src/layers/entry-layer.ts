@@ -4,7 +4,7 @@
 import type { BlockDevice } from '@outwrite/blockdev';
 import { type BatchOperation, OrderedStore } from '@outwrite/btree-cow';
 import type { Random } from '@outwrite/testkit';
-import type { Layer, Model, Settings, Subject } from '../layer.ts';
+import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
 import { logOptions } from '../log-options.ts';
 import { bytesOf, keyOf, shown, TreeSubject, textOf } from './tree-layer.ts';
 
@@ -55,6 +55,14 @@ export class EntrySubject extends TreeSubject {
 
   override close(): Promise<void> {
     return this.ordered.close();
+  }
+
+  override closeSync(): void {
+    this.ordered.closeSync();
+  }
+
+  override balance(): Balance {
+    return this.ordered.stats();
   }
 }
 

@@ -77,6 +77,10 @@ class RegisterSubject implements Subject {
     return this.log.close();
   }
 
+  closeSync(): void {
+    this.log.closeSync();
+  }
+
   openView(): LogView {
     return this.log.openView();
   }

@@ -100,6 +100,10 @@ export class TreeSubject implements Subject {
     return this.store.close();
   }
 
+  closeSync(): void {
+    this.store.closeSync();
+  }
+
   openView(): LogView {
     return this.store.log.openView();
   }

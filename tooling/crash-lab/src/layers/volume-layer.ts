@@ -131,6 +131,12 @@ export class VolumeSubject implements Subject {
     return this.volume.close();
   }
 
+  closeSync(): void {
+    this.#numbers();
+    this.volume.closeSync();
+    this.#numbers();
+  }
+
   openView(): LogView {
     throw new Error('a volume opens no views');
   }

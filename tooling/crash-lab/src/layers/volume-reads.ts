@@ -81,7 +81,13 @@ export async function look(context: CallContext): Promise<void> {
   const here = folder === '' ? '/' : folder;
   const names = await promises.readdir(here);
   const listed: string[] = [];
-  for await (const entry of await promises.opendir(here)) listed.push(entry.name);
+  if (random.chance(0.5)) {
+    for await (const entry of await promises.opendir(here)) listed.push(entry.name);
+  } else {
+    const directory = await promises.opendir(here);
+    for (let entry = await directory.read(); entry !== null; entry = await directory.read()) listed.push(entry.name);
+    await directory.close();
+  }
   demand(listed.sort().join('|') === [...names].sort().join('|'), `entries of ${here}`);
   demand((await promises.realpath(here)) === here, `the path of ${here}`);
   demand((await promises.statfs('/')).bfree >= 0, 'space is counted');
