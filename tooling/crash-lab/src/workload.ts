@@ -74,7 +74,7 @@ export class PartReached extends Error {}
 export class WorkloadRun {
   readonly layer: Layer;
   readonly shape: WorkloadShape;
-  readonly random: Random;
+  random: Random;
   readonly journal = new Journal();
   device: SimulatedDevice;
   subject: Subject;
