@@ -21,7 +21,7 @@ export function packageProject(name: string): UserWorkspaceConfig {
       environment: 'node',
       pool: 'forks',
       include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
-      setupFiles: [fileURLToPath(new URL('./verification.ts', import.meta.url))],
+      setupFiles: [fileURLToPath(new URL('./every-test-file.ts', import.meta.url))],
       testTimeout: 120_000,
       hookTimeout: 120_000,
     },

@@ -3,7 +3,29 @@ import { xxh32 } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CrashViolation, everyCrashPoint, everyFault, Random, testSeed, unevenHold } from '../src/index.ts';
+import {
+  CrashViolation,
+  everyCrashPoint,
+  everyFault,
+  Random,
+  SEED_VARIABLE,
+  testSeed,
+  unevenHold,
+} from '../src/index.ts';
+
+describe('OUTWRITE_SEED', () => {
+  it('is what fast-check draws from', () => {
+    const given = process.env[SEED_VARIABLE];
+    expect(fc.readConfigureGlobal()?.seed).toBe(given === undefined ? undefined : Number(given) | 0);
+    const draw = (): number[] => {
+      const drawn: number[] = [];
+      fc.assert(fc.property(fc.nat(), (value) => void drawn.push(value)));
+      return drawn;
+    };
+    if (given === undefined) expect(draw()).not.toEqual(draw());
+    else expect(draw()).toEqual(draw());
+  });
+});
 
 describe('Random', () => {
   it('repeats itself for equal seeds and differs for others', () => {
