@@ -16,6 +16,7 @@
  * Lifecycle: open (by a factory of the implementation), use, `close`. Every call after that throws a `ClosedError`,
  * except `close`.
  */
+import { isUint8Array } from './bytes.ts';
 import { ReadOnlyError } from './errors.ts';
 
 /** Positions and lengths of every transfer are multiples of this. */
@@ -94,7 +95,7 @@ export function checkTransfer(
   let lengthBytes = 0;
   for (let i = 0; i < buffers.length; i++) {
     const buffer = buffers[i];
-    if (!(buffer instanceof Uint8Array)) throw new TypeError(`buffer ${i} of a transfer is not a Uint8Array`);
+    if (!isUint8Array(buffer)) throw new TypeError(`buffer ${i} of a transfer is not a Uint8Array`);
     if (buffer.length % SECTOR_BYTES !== 0) {
       throw new RangeError(
         `buffer ${i} of a transfer has ${buffer.length} bytes, which is no multiple of ${SECTOR_BYTES}`,

@@ -7,6 +7,18 @@
  */
 import { CorruptionError } from './errors.ts';
 
+/** The name of a typed array's own class, read from the array itself; undefined for everything else. */
+const typedArrayName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!
+  .get as () => string | undefined;
+
+/**
+ * Whether `value` is a `Uint8Array`, or of a class derived from it, of this realm or another one. In jsdom and in contexts of `node:vm`
+ * what a `TextEncoder` gives is of another realm than the code that checks it.
+ */
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || typedArrayName.call(value) === 'Uint8Array';
+}
+
 export function getU16(bytes: Uint8Array, offset: number): number {
   return bytes[offset]! | (bytes[offset + 1]! << 8);
 }

@@ -22,6 +22,7 @@ export {
   getU32,
   getU48,
   getVarint,
+  isUint8Array,
   MAX_VARINT_BYTES,
   setU16,
   setU32,

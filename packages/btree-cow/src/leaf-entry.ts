@@ -5,7 +5,7 @@
  * store has one of these for all its operations; a delta boundary inside an operation may use it for other entries, so whoever lets one
  * happen loads it again.
  */
-import { TooLargeError } from '@outwrite/blockdev';
+import { isUint8Array, TooLargeError } from '@outwrite/blockdev';
 import { maxInlineBytes, maxKeyBytes } from './node-format.ts';
 import { MAX_VALUE_BYTES } from './overflow-format.ts';
 
@@ -48,7 +48,7 @@ export function copyKey(key: Uint8Array, target: Uint8Array): number {
 
 /** The length of a key that can be stored. Throws `TypeError`, `RangeError` (empty) or `TooLargeError`. */
 export function checkKey(key: Uint8Array, limit: number): number {
-  if (!(key instanceof Uint8Array)) throw new TypeError('a key is a Uint8Array');
+  if (!isUint8Array(key)) throw new TypeError('a key is a Uint8Array');
   const { length } = key;
   if (length === 0) throw new RangeError('a key has at least one byte');
   if (length > limit) throw new TooLargeError('a key', { limit, actual: length });
@@ -57,7 +57,7 @@ export function checkKey(key: Uint8Array, limit: number): number {
 
 /** The length of a value that can be stored. Throws `TypeError` or `TooLargeError`. */
 export function checkValue(value: Uint8Array): number {
-  if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array');
+  if (!isUint8Array(value)) throw new TypeError('a value is a Uint8Array');
   if (value.length > MAX_VALUE_BYTES)
     throw new TooLargeError('a value', { limit: MAX_VALUE_BYTES, actual: value.length });
   return value.length;

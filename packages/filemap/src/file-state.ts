@@ -11,7 +11,7 @@
  * the end are zero; `heldBlocks` is the number of dirty pages, each of which gets a block when it is staged.
  */
 import type { AllocLog } from '@outwrite/alloc-log';
-import { assert, CorruptionError, NIL_BLOCK, OutwriteError } from '@outwrite/blockdev';
+import { assert, CorruptionError, isUint8Array, NIL_BLOCK, OutwriteError } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import { type BufferCache, NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
 import { decodeReclaim, maxValueBytes, RECLAIM_BYTES, type ReclaimRange } from './extent-format.ts';
@@ -239,7 +239,7 @@ export function checkRange(position: number, lengthBytes: number): void {
 
 /** Throws a `TypeError` unless `bytes` is a `Uint8Array`. */
 export function checkBytes(bytes: unknown): void {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError("a file's bytes are read and written through a Uint8Array");
+  if (!isUint8Array(bytes)) throw new TypeError("a file's bytes are read and written through a Uint8Array");
 }
 
 function holeSegment(blockIndex: number, blockCount: number): Segment {

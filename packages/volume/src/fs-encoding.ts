@@ -4,6 +4,7 @@
  * A `Codec` makes the byte arrays that are handed out and turns texts to bytes and back. The one here runs everywhere, returns
  * `Uint8Array`s and knows the encodings that need no table; the `node` entry has one that returns `Buffer`s and knows all of Node's.
  */
+import { isUint8Array } from '@outwrite/blockdev';
 import { invalidType, invalidValue } from './fs-errors.ts';
 import { lenientUtf8Decoder, utf8Encoder } from './host.ts';
 
@@ -67,7 +68,7 @@ export function pathOf(path: PathLike, argument = 'path'): string {
     if (path.includes('\0')) throw invalidValue(argument, 'must be a path without null bytes');
     return path;
   }
-  if (path instanceof Uint8Array) return pathOf(lenientUtf8Decoder.decode(path), argument);
+  if (isUint8Array(path)) return pathOf(lenientUtf8Decoder.decode(path), argument);
   if (typeof path === 'object' && path !== null && typeof path.href === 'string' && typeof path.pathname === 'string') {
     if (path.protocol !== 'file:') throw invalidValue(argument, 'must be a URL of scheme file');
     return pathOf(decodeURIComponent(path.pathname), argument);
@@ -81,7 +82,7 @@ export type DataLike = string | ArrayBufferView;
 /** Data as bytes, without a copy where they are bytes already. */
 export function bytesOf(data: DataLike, encoding: string, codec: Codec): Uint8Array {
   if (typeof data === 'string') return codec.encode(data, encoding);
-  if (data instanceof Uint8Array) return data;
+  if (isUint8Array(data)) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   throw invalidType('data', 'a string or a view of bytes', data);
 }
