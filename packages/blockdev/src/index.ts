@@ -70,4 +70,4 @@ export {
   NIL_BLOCK,
 } from './numbers.ts';
 export { SharedFlush } from './shared-flush.ts';
-export { xxh32, xxh32Blocks, xxh32Words } from './xxh32.ts';
+export { xxh32, xxh32Blocks, xxh32Each, xxh32Words } from './xxh32.ts';

@@ -2,12 +2,20 @@
  * XXH32, the checksum of the format: four independent 32-bit lanes, after the xxHash fast digest algorithm
  * specification 0.1.1.
  *
- * In plain JavaScript (`Math.imul`) it runs at about 3 GB/s over 4 KiB blocks, faster than the native CRC-32, and gives
- * the same value on every platform. `xxh32Words` is the hot path: it reads whole little-endian words through a
- * `Uint32Array` that the caller keeps for its slab. `xxh32` takes bytes at any alignment; `bench/checksum.ts` measures
- * both. Checksums of blocks use seed 0.
+ * Whole blocks go through the vector instructions of WebAssembly where the host has them (`xxh32-vector.ts`), at 7 GB/s one by one and
+ * 8 to 17 GB/s in runs; everything else, and every host without, through plain JavaScript (`Math.imul`) at 3.4 GB/s, which is faster than
+ * the native CRC-32. The values are the same on every platform. `xxh32` takes bytes at any alignment, `xxh32Blocks` and `xxh32Each` many
+ * blocks at once, `xxh32Words` whole little-endian words and always in plain JavaScript; `bench/checksum.ts` measures all. Checksums of
+ * blocks use seed 0.
  */
 import { assert } from './assert.ts';
+import {
+  makeVectorHash,
+  VECTOR_BLOCKS,
+  VECTOR_ROOM_BYTES,
+  VECTOR_STEP_BYTES,
+  type VectorHash,
+} from './xxh32-vector.ts';
 
 const PRIME_1 = 0x9e3779b1 | 0;
 const PRIME_2 = 0x85ebca77 | 0;
@@ -28,9 +36,29 @@ const SCRATCH_BYTES = 16384;
 const scratchWords: Uint32Array = new Uint32Array(SCRATCH_BYTES / 4);
 const scratchBytes: Uint8Array = new Uint8Array(scratchWords.buffer);
 
+/** From this many bytes on, copying to the vectors' memory costs less than it saves (measured). */
+const VECTORS_PAY_FROM_BYTES = 512;
+
+/** Undefined until first needed; null where the host has no vectors. */
+let vectors: VectorHash | null | undefined;
+
+/** The vector form for blocks of `blockBytes` bytes, if there is one. */
+function vectorsFor(blockBytes: number): VectorHash | null {
+  if (blockBytes < VECTORS_PAY_FROM_BYTES || blockBytes > VECTOR_ROOM_BYTES / VECTOR_BLOCKS) return null;
+  if (blockBytes % VECTOR_STEP_BYTES !== 0) return null;
+  if (vectors === undefined) vectors = makeVectorHash(globalThis);
+  return vectors;
+}
+
 /** XXH32 of `bytes[start, end)`, a number from 0 to 2^32 - 1. */
 export function xxh32(bytes: Uint8Array, start: number = 0, end: number = bytes.length, seed: number = 0): number {
   const lengthBytes = end - start;
+  const vector = seed === 0 ? vectorsFor(lengthBytes) : null;
+  if (vector !== null) {
+    vector.input.set(lengthBytes === bytes.length ? bytes : bytes.subarray(start, end));
+    vector.one(lengthBytes);
+    return vector.output[0]!;
+  }
   if (lengthBytes >= VIEW_PAYS_FROM_BYTES && (lengthBytes & 3) === 0) {
     const byteOffset = bytes.byteOffset + start;
     if ((byteOffset & 3) === 0) {
@@ -59,6 +87,16 @@ export function xxh32Blocks(
   const blockCount = target.length - targetStart;
   assert((blockSize & 3) === 0, 'a block consists of whole words');
   assert(start >= 0 && start + blockCount * blockSize <= bytes.length, 'the blocks lie within their bytes');
+  const vector = vectorsFor(blockSize);
+  if (vector !== null) {
+    for (let i = 0; i < blockCount; i += VECTOR_BLOCKS) {
+      const count = Math.min(VECTOR_BLOCKS, blockCount - i);
+      const from = start + i * blockSize;
+      vector.input.set(bytes.subarray(from, from + count * blockSize));
+      takeChecksums(vector, blockSize, count, target, targetStart + i);
+    }
+    return;
+  }
   const byteOffset = bytes.byteOffset + start;
   if ((byteOffset & 3) !== 0) {
     for (let i = 0; i < blockCount; i++) {
@@ -69,6 +107,44 @@ export function xxh32Blocks(
   const blockWords = blockSize >>> 2;
   const words = new Uint32Array(bytes.buffer, byteOffset, blockCount * blockWords);
   for (let i = 0; i < blockCount; i++) target[targetStart + i] = xxh32Words(words, i * blockWords, blockWords);
+}
+
+/**
+ * XXH32 with seed 0 of each of the first `count` of `blocks`, which are equally long, into `target` from `targetStart` on. For blocks that
+ * stand apart in memory.
+ */
+export function xxh32Each(
+  blocks: readonly Uint8Array[],
+  count: number,
+  target: Uint32Array,
+  targetStart: number = 0,
+): void {
+  if (count === 0) return;
+  assert(count <= blocks.length && targetStart + count <= target.length, 'every block has a place for its checksum');
+  const blockBytes = blocks[0]!.length;
+  const vector = vectorsFor(blockBytes);
+  for (let i = 0; i < count; ) {
+    if (vector === null) {
+      target[targetStart + i] = xxh32(blocks[i]!);
+      i++;
+      continue;
+    }
+    const groupCount = Math.min(VECTOR_BLOCKS, count - i);
+    for (let k = 0; k < groupCount; k++) {
+      const block = blocks[i + k]!;
+      assert(block.length === blockBytes, 'blocks that are hashed together are equally long');
+      vector.input.set(block, k * blockBytes);
+    }
+    takeChecksums(vector, blockBytes, groupCount, target, targetStart + i);
+    i += groupCount;
+  }
+}
+
+/** Hashes the `count` blocks that have been copied in; what is behind them in the memory is hashed along and not taken. */
+function takeChecksums(vector: VectorHash, blockBytes: number, count: number, target: Uint32Array, at: number): void {
+  if (count === 1) vector.one(blockBytes);
+  else vector.four(blockBytes);
+  for (let k = 0; k < count; k++) target[at + k] = vector.output[k]!;
 }
 
 function xxh32ByBytes(bytes: Uint8Array, start: number, end: number, seed: number): number {

@@ -1,7 +1,8 @@
 /** XXH32 against published values, and its two forms against each other. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { xxh32, xxh32Blocks, xxh32Words } from '../src/xxh32.ts';
+import { xxh32, xxh32Blocks, xxh32Each, xxh32Words } from '../src/xxh32.ts';
+import { makeVectorHash, VECTOR_ROOM_BYTES } from '../src/xxh32-vector.ts';
 
 /** The test input of the reference implementation's self-test: the top bytes of a 64-bit multiplicative sequence. */
 function referenceInput(lengthBytes: number): Uint8Array {
@@ -90,6 +91,56 @@ describe('XXH32', () => {
     }
     expect(() => xxh32Blocks(bytes, 1, 20_000, new Uint32Array(2))).toThrow('within');
     expect(() => xxh32Blocks(bytes, 0, 6, new Uint32Array(2))).toThrow('whole words');
+  });
+
+  it('is the same for blocks that stand apart, however many', () => {
+    for (const blockBytes of [480, 512, 4096, 16384]) {
+      const blocks = Array.from({ length: 9 }, (_, i) =>
+        referenceInput(blockBytes + 7).subarray(i % 7, (i % 7) + blockBytes),
+      );
+      for (let count = 0; count <= blocks.length; count++) {
+        const target = new Uint32Array(12);
+        xxh32Each(blocks, count, target, 2);
+        const expected = blocks
+          .slice(0, count)
+          .map((block) => xxh32Words(new Uint32Array(block.slice().buffer), 0, blockBytes >>> 2));
+        expect([...target]).toEqual([0, 0, ...expected, ...new Array(10 - count).fill(0)]);
+      }
+    }
+    expect(() => xxh32Each([new Uint8Array(512), new Uint8Array(544)], 2, new Uint32Array(2))).toThrow('equally long');
+    expect(() => xxh32Each([new Uint8Array(512)], 2, new Uint32Array(2))).toThrow('a place');
+  });
+
+  it('is the same by vectors and in plain JavaScript, at every length that the vectors take', () => {
+    const vectors = makeVectorHash(globalThis);
+    expect(vectors).not.toBeNull();
+    if (vectors === null) return;
+    const words = new Uint32Array(referenceInput(VECTOR_ROOM_BYTES).buffer);
+    vectors.input.set(new Uint8Array(words.buffer));
+    for (const blockBytes of [32, 64, 512, 1024, 4064, 4096, 16384]) {
+      const blockWords = blockBytes >>> 2;
+      const expected = [0, 1, 2, 3].map((block) => xxh32Words(words, block * blockWords, blockWords));
+      vectors.output.fill(0);
+      vectors.one(blockBytes);
+      expect([...vectors.output]).toEqual([expected[0], 0, 0, 0]);
+      vectors.four(blockBytes);
+      expect([...vectors.output]).toEqual(expected);
+    }
+  });
+
+  it('does without vectors where the host has no WebAssembly, too old a one, or forbids to compile', () => {
+    class Memory {
+      readonly buffer = new ArrayBuffer(2 * VECTOR_ROOM_BYTES);
+    }
+    class Refusing {
+      constructor() {
+        throw new Error('not here');
+      }
+    }
+    expect(makeVectorHash({})).toBeNull();
+    expect(makeVectorHash({ WebAssembly: { Memory: Refusing, Module: Object, Instance: Object } })).toBeNull();
+    expect(makeVectorHash({ WebAssembly: { Memory, Module: Refusing, Instance: Object } })).toBeNull();
+    expect(makeVectorHash({ WebAssembly: { Memory, Module: Object, Instance: Refusing } })).toBeNull();
   });
 
   it('notices every single flipped bit of a sector', () => {

@@ -1,7 +1,7 @@
 /**
  * Reading blocks from the device into frames: no frame is handed on before its content has been verified.
  */
-import { type BlockDevice, CorruptionError } from '@outwrite/blockdev';
+import { type BlockDevice, CorruptionError, xxh32Each } from '@outwrite/blockdev';
 import type { FramePool } from './frame-pool.ts';
 import { type Frame, NO_FRAME } from './frame-table.ts';
 
@@ -108,10 +108,12 @@ export class BlockReader {
       }
       this.missCount += count;
       this.device.readSync(block * this.#blockSize, views);
+      const found = new Uint32Array(count);
+      xxh32Each(views, count, found);
       for (; doneCount < count; doneCount++) {
         const frame = frames[doneCount];
         const expected = checksums[start + doneCount];
-        const actual = pool.arena.checksumOf(frame);
+        const actual = found[doneCount];
         if (actual !== expected >>> 0) {
           damage ??= mismatch(block + doneCount, expected, actual, structure);
           pool.abandon(frame);

@@ -9,7 +9,7 @@
  * Frames start 16 bytes into a slab: copies to the very beginning of a large buffer run several times slower on a
  * common processor family (see docs/design.md), and every frame starts at 16 modulo 64.
  */
-import { assert, xxh32Words } from '@outwrite/blockdev';
+import { assert, xxh32 } from '@outwrite/blockdev';
 import { EMPTY, FREE, type Frame, type FrameTable, NO_FRAME } from './frame-table.ts';
 
 /** Three views of the same bytes. A frame's words start at `baseOf(frame) >>> 2` in `u32`. */
@@ -86,7 +86,7 @@ export class FrameArena {
   }
 
   checksumOf(frame: Frame): number {
-    return xxh32Words(this.slabOf(frame).u32, this.baseOf(frame) >>> 2, this.blockSize >>> 2, 0);
+    return xxh32(this.bytesOf(frame));
   }
 
   /** Copies the content of one frame to another. */

@@ -4,7 +4,7 @@
  * Large reads of whole blocks that are not cached land in the caller's memory without passing through the cache; smaller ones fill pages,
  * ahead of a reader that goes through the file in order (`read-ahead.ts`).
  */
-import { CorruptionError, NIL_BLOCK, xxh32 } from '@outwrite/blockdev';
+import { CorruptionError, NIL_BLOCK, xxh32Blocks } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { ofFile, type Segment } from './extent-map.ts';
 import { checkBytes, checkRange, type FileState } from './file-state.ts';
@@ -172,8 +172,10 @@ export function readVerified(state: Pick<FileState, 'context' | 'fileId'>, run: 
     throw ofFile(problem, state.fileId, run.blockIndex);
   }
   log.device.readSync(run.block * blockSize, [target]);
+  const found = new Uint32Array(run.blockCount);
+  xxh32Blocks(target, 0, blockSize, found);
   for (let i = 0; i < run.blockCount; i++) {
-    const actual = xxh32(target, i * blockSize, (i + 1) * blockSize);
+    const actual = found[i]!;
     const expected = run.checksums[i]!;
     if (actual === expected) continue;
     const problem = new CorruptionError(STRUCTURE, 'its content does not have the checksum that its extent names', {

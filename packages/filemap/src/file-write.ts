@@ -6,7 +6,7 @@
  * changes (verified), and makes sure of the room that the change and its staging need; the second changes and cannot fail, but for the
  * device under a direct write, which comes before everything else and is taken back.
  */
-import { NoSpaceError, xxh32 } from '@outwrite/blockdev';
+import { NoSpaceError, xxh32Blocks } from '@outwrite/blockdev';
 import type { Extent } from './extent-format.ts';
 import { NO_ROOM } from './extent-map.ts';
 import { finishReclaim } from './file-reclaim.ts';
@@ -176,7 +176,7 @@ function copyIntoPages(state: FileState, write: MappedWrite): void {
 /** Checksums of the blocks of `source`. */
 export function checksumBlocks(source: Uint8Array, blockSize: number): Uint32Array {
   const checksums = new Uint32Array(source.length / blockSize);
-  for (let i = 0; i < checksums.length; i++) checksums[i] = xxh32(source, i * blockSize, (i + 1) * blockSize);
+  xxh32Blocks(source, 0, blockSize, checksums);
   return checksums;
 }
 
