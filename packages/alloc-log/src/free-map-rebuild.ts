@@ -44,10 +44,18 @@ export function rebuildFreeMap(core: LogCore, reachAll: ReachAll): void {
       if (!pages.isHeld(block) && !pages.isUsed(block)) pages.setUsed(block, 1);
     }
   };
+  // The place of a log block that was never written: whatever refers to it has a better claim.
+  const reserved = core.nextLogBlock;
+  core.chain.pop();
+  pages.clearHeld(reserved, 1);
   for (const { start, count } of slotExtents(core.blockBytes)) use(start, count);
   reachAll(use);
   // After what mending has retired, too.
   for (const block of core.retired) use(block, 1);
+  if (!pages.isUsed(reserved)) {
+    pages.setHeld(reserved, 1);
+    core.chain.push({ block: reserved, delta: core.open.number });
+  }
   if (!core.readOnly && core.map.availableCount < core.map.imageBlockBound() + core.provisional.count + SPARE_BLOCKS) {
     throw new NoSpaceError('too little space is free to write a new free map; remove something first');
   }

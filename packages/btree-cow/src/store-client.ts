@@ -52,8 +52,8 @@ export class StoreClient implements LogClient {
         actual: level,
       });
     }
-    catalogue.load(pointer, level);
-    this.salvage?.bridgeIndexes(catalogue);
+    if (this.salvage === null) catalogue.load(pointer, level);
+    else this.salvage.load(catalogue, { pointer, level });
   }
 
   /** Opening is complete: what was replayed needs no telling, and from now on the log is asked for room. */

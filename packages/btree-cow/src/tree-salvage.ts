@@ -10,7 +10,7 @@
  * the name of their tree, so leaves below a lost index node that the log does not name cannot be told from stale ones, nor verified: they
  * are given up. Nothing here is written; it becomes durable with the opening checkpoint.
  */
-import { isProvisional, SpaceAudit } from '@outwrite/alloc-log';
+import { type ClientRoot, isProvisional, SpaceAudit } from '@outwrite/alloc-log';
 import { CorruptionError, compareBytes, DeviceError, type OutwriteError } from '@outwrite/blockdev';
 import type { Catalogue } from './catalogue.ts';
 import { CATALOGUE_KEY_BYTES, encodeCatalogueKey } from './catalogue-format.ts';
@@ -69,8 +69,17 @@ export class TreeSalvage {
   readonly #bridged: Set<number> = new Set();
   #leavesDropped = false;
 
-  /** Before replay: from here on every index node of every tree can be read. Throws for the catalogue itself. */
-  bridgeIndexes(catalogue: Catalogue): void {
+  /** Loads the catalogue; before replay: from here on every index node of every tree can be read. Throws for the catalogue itself. */
+  load(catalogue: Catalogue, root: ClientRoot): void {
+    try {
+      catalogue.load(root.pointer, root.level);
+    } catch (error) {
+      throw error instanceof CorruptionError || error instanceof DeviceError ? catalogueLost(error) : error;
+    }
+    this.#bridgeIndexes(catalogue);
+  }
+
+  #bridgeIndexes(catalogue: Catalogue): void {
     const claims = claimsOf(catalogue.core);
     claimCatalogue(catalogue, claims);
     for (const id of catalogue.ids(true)) {
@@ -266,12 +275,11 @@ function claimCatalogue(catalogue: Catalogue, claims: SpaceAudit): void {
   const found = new LostNodes(catalogue.core, claims, 0);
   found.search(rootPlace(catalogue.root));
   const lost = found.places[0];
-  if (lost !== undefined) {
-    throw new CorruptionError('catalogue', `the list of trees cannot be read: ${lost.error.message}`, {
-      block: lost.block,
-      cause: lost.error,
-    });
-  }
+  if (lost !== undefined) throw catalogueLost(lost.error);
+}
+
+function catalogueLost(cause: OutwriteError): CorruptionError {
+  return new CorruptionError('catalogue', `the list of trees cannot be read: ${cause.message}`, { cause });
 }
 
 function rootPlace(state: TreeState): Place {

@@ -5,7 +5,7 @@
  * already: to a node, to the volume, or to an extent that came before and has the right content there. Where two extents of a file cover the same
  * blocks of it, the younger one stays; of two of the same age the first. What is cut out reads as zeros.
  */
-import { SpaceAudit } from '@outwrite/alloc-log';
+import { SpaceAudit, type SpaceFinding } from '@outwrite/alloc-log';
 import { CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { type Extent, encodeExtent } from '@outwrite/filemap';
 import { decodeKeyHead, KIND } from './key-format.ts';
@@ -22,6 +22,8 @@ export class ExtentRepair {
   readonly #state: RepairState;
   readonly #claimed: SpaceAudit;
   readonly #whyDamaged: (block: number) => string;
+  /** Where the last block ends that something refers to. */
+  endBlock = 0;
   #inode = -1;
   #open: OpenExtent[] = [];
 
@@ -35,13 +37,13 @@ export class ExtentRepair {
   /** Before any extent: what nodes and the volume itself have. Drops large values that have blocks of something else. */
   claimNodes(): void {
     const { log, store, tree } = this.#state.head;
-    for (const { start, count } of log.systemExtents()) this.#claimed.reach(start, count, 'the volume');
-    for (const block of log.chainBlocks()) this.#claimed.reach(block, 1, 'the log');
+    for (const { start, count } of log.systemExtents()) this.#reach(start, count, 'the volume');
+    for (const block of log.chainBlocks()) this.#reach(block, 1, 'the log');
     let hasLargeValues = false;
     store.check({
       block: (start, count, kind) => {
         if (kind === 'overflow') hasLargeValues = true;
-        else this.#claimed.reach(start, count, kind);
+        else this.#reach(start, count, kind);
       },
       problem: (error, _treeId, key) => {
         if (key === undefined) throw error;
@@ -51,7 +53,7 @@ export class ExtentRepair {
     let conflict: CorruptionError | null = null;
     store.check({
       block: (start, count, kind) => {
-        const problem = kind === 'overflow' ? this.#claimed.reach(start, count, 'a large value')[0] : undefined;
+        const problem = kind === 'overflow' ? this.#reach(start, count, 'a large value')[0] : undefined;
         if (problem === undefined) return;
         conflict = new CorruptionError('overflow extent', problem.message, { block: problem.block });
         throw conflict;
@@ -120,8 +122,7 @@ export class ExtentRepair {
       const problem =
         blockIndex + i >= mostBlocks
           ? 'lies beyond the end of every file'
-          : (this.#problemOf(start + i, checksums[i]!) ??
-            this.#claimed.reach(start + i, 1, `inode ${inode}`)[0]?.message);
+          : (this.#problemOf(start + i, checksums[i]!) ?? this.#reach(start + i, 1, `inode ${inode}`)[0]?.message);
       if (problem === undefined) continue;
       const message = `inode ${inode}: block ${blockIndex + i} of the file will read as zeros: block ${start + i} ${problem}`;
       this.#state.tell('block-dropped', message, inode);
@@ -130,6 +131,12 @@ export class ExtentRepair {
     }
     if (checksums.length > from) pieces.push(cut(extent, from, checksums.length));
     return pieces;
+  }
+
+  #reach(start: number, count: number, owner: string): SpaceFinding[] {
+    const findings = this.#claimed.reach(start, count, owner);
+    if (findings.length === 0) this.endBlock = Math.max(this.endBlock, start + count);
+    return findings;
   }
 
   #problemOf(block: number, checksum: number): string | undefined {

@@ -20,6 +20,8 @@ import { type RepairChange, RepairState } from './repair-state.ts';
 export interface RepairPlan {
   readonly changes: readonly RepairChange[];
   readonly edits: readonly StoreEdit[];
+  /** Where the last block ends that something refers to. */
+  readonly endBlock: number;
 }
 
 /** Makes the plan for the volume that `head` shows, which is open read-only and for repair. */
@@ -36,5 +38,5 @@ export function planRepair(head: Head, hasVolumeRecord: boolean): RepairPlan {
   mendNames(state);
   mendInodes(state);
   mendCounts(state);
-  return { changes: state.changes, edits: state.edits() };
+  return { changes: state.changes, edits: state.edits(), endBlock: extents.endBlock };
 }

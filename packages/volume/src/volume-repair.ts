@@ -10,7 +10,7 @@
  * in the way; a lost root, and with it all files that the log does not name, is given up only if that is asked for.
  */
 import { readSlots } from '@outwrite/alloc-log';
-import { type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
+import { type BlockDevice, CorruptionError, OutwriteError, UnsupportedError } from '@outwrite/blockdev';
 import { BorrowedDevice } from './borrowed-device.ts';
 import { findPaths } from './entry-walk.ts';
 import type { Head } from './head.ts';
@@ -51,6 +51,11 @@ interface View {
 /** See `Volume.repair`. */
 export function repairVolume(device: BlockDevice, openToCheck: OpenToCheck, options: RepairOptions): RepairReport {
   const reading = new BorrowedDevice(device, { readOnly: true });
+  if (readSlots(reading).chosen.readOnlyFlags !== 0) {
+    throw new UnsupportedError(
+      'the volume uses features with which this release can only read it; repair it with a newer one',
+    );
+  }
   const { isOlder, found } = chooseView(reading, options);
   const obstacle = obstacleIn(found, options);
   if (obstacle !== null || found instanceof CorruptionError) return { changes: [], obstacle, remaining: [] };
@@ -67,13 +72,15 @@ export function repairVolume(device: BlockDevice, openToCheck: OpenToCheck, opti
     ...plan.changes.map((change) =>
       change.inode === undefined ? change : { ...change, path: paths.get(change.inode) },
     ),
-    ...findSpaceChanges(reading, openToCheck, isOlder),
+    ...findSpaceChanges(reading, openToCheck, plan, isOlder),
   ];
-  if (options.dryRun === true || changes.length === 0) return { changes, obstacle: null, remaining: [] };
-  const writing = isOlder
-    ? withoutNewerSlot(device, { readOnly: false })!
-    : new BorrowedDevice(device, { readOnly: false });
-  openStoreToRepair(writing, options, { blocksOf, edits: plan.edits }).closeSync();
+  if (options.dryRun === true) return { changes, obstacle: null, remaining: [] };
+  if (changes.length > 0) {
+    const writing = isOlder
+      ? withoutNewerSlot(device, { readOnly: false })!
+      : new BorrowedDevice(device, { readOnly: false });
+    openStoreToRepair(writing, options, { blocksOf, edits: plan.edits }).closeSync();
+  }
   const remaining = [...checkVolume(openToCheck(reading), {})];
   return { changes, obstacle: null, remaining };
 }
@@ -122,7 +129,12 @@ function obstacleText(error: Error): string {
 }
 
 /** What is wrong with superblocks and free map: both are made anew by every opening for repair. */
-function findSpaceChanges(device: BlockDevice, openToCheck: OpenToCheck, isOlder: boolean): RepairChange[] {
+function findSpaceChanges(
+  device: BlockDevice,
+  openToCheck: OpenToCheck,
+  plan: RepairPlan,
+  isOlder: boolean,
+): RepairChange[] {
   const changes: RepairChange[] = [];
   if (isOlder) {
     const message =
@@ -137,13 +149,16 @@ function findSpaceChanges(device: BlockDevice, openToCheck: OpenToCheck, isOlder
     changes.push({ code: 'free-map', message: `the free map is made anew from what is reachable: ${what}` });
   };
   try {
-    for (const finding of checkVolume(openToCheck(device), { data: false })) {
+    const head = openToCheck(device);
+    if (plan.endBlock > head.log.stats().sizeBlocks) tell('it ends before the last block that is in use');
+    for (const finding of checkVolume(head, { data: false })) {
       if (finding.structure === 'free map' && finding.code !== 'reached-twice') tell(finding.message);
     }
   } catch (error) {
-    // Anything else is met again by the plan.
+    // Anything else is met by the plan, which does without the stored map.
     if (!(error instanceof OutwriteError)) throw error;
-    if (error instanceof CorruptionError && error.structure.startsWith('free-map')) tell(error.message);
+    const isOfMap = error instanceof CorruptionError && error.structure.startsWith('free-map');
+    if (isOfMap || plan.changes.length === 0) tell(error.message);
   }
   return changes;
 }

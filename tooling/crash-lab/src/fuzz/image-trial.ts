@@ -1,11 +1,12 @@
 /**
- * What is demanded of a bad image: opening it (read-only and writable), reading everything, checking it, and decoding its log each end with
- * a result or a typed error, and soon.
+ * What is demanded of a bad image: opening it (read-only and writable), reading everything, checking it, decoding its log, and repairing it
+ * each end with a result or a typed error, and soon; a repair that does not refuse ends clean (`repair-trial.ts`).
  */
 import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { MemoryDevice, OutwriteError } from '@outwrite/blockdev';
 import { decodeAt, decodeGone, maxKeyBytes, OrderedStore } from '@outwrite/btree-cow';
 import { Volume } from '@outwrite/volume';
+import { tryRepair } from './repair-trial.ts';
 import type { SampleImage } from './sample-images.ts';
 
 /** One step of a trial may not take longer. */
@@ -25,6 +26,7 @@ export function tryImage(holds: SampleImage['holds'], image: Uint8Array): string
     const step = holds === 'files' ? useVolume : useStore;
     steps.push([readOnly ? 'read-only' : 'writable', () => step(image, readOnly)]);
   }
+  if (holds === 'files') steps.push(['repair', () => void tryRepair(image)]);
   for (const [name, step] of steps) {
     const begin = performance.now();
     try {
