@@ -9,6 +9,7 @@ import { formatCounted, parseSize } from './quantities.ts';
 
 export interface RepairChoices {
   readonly dryRun?: true;
+  readonly acceptRootLoss?: true;
   readonly json?: true;
   readonly quiet?: true;
   readonly cache?: string;
@@ -21,7 +22,7 @@ export async function repairFile(context: CommandContext, file: string, choices:
   let report: RepairReport;
   try {
     const cacheBytes = choices.cache === undefined ? undefined : parseSize(choices.cache);
-    report = Volume.repair(device, { dryRun: isDry, cacheBytes });
+    report = Volume.repair(device, { dryRun: isDry, acceptRootLoss: choices.acceptRootLoss === true, cacheBytes });
   } finally {
     device.closeSync();
   }

@@ -10,6 +10,7 @@ import { decodeUtf8 } from './host.ts';
 import { checkEntry, decodeInode, entryInode, entryType, SIZE_AT, TARGET_BYTES_LIMIT } from './inode-format.ts';
 import {
   decodeKeyHead,
+  decodeName,
   KIND,
   NUMBERED_KEY_BYTES,
   RECORD_KEY_BYTES,
@@ -119,10 +120,7 @@ class EntryGathering {
   }
 
   #name(directory: number, key: Uint8Array, value: Uint8Array): void {
-    const text = decodeUtf8(key, REST_OFFSET, key.length);
-    if (text === null || text === '' || text === '.' || text === '..' || text.includes('/') || text.includes('\0')) {
-      throw new CorruptionError('directory', 'it holds a name that cannot be one');
-    }
+    const text = decodeName(directory, key, key.length, this.#state.head.nameLimitBytes);
     checkEntry(directory, value);
     const inode = this.#state.inode(directory);
     // What has no record and has names is a directory.
@@ -142,6 +140,7 @@ class EntryGathering {
     inode.inlineBytes = -1;
     inode.targetBytes = -1;
     inode.endBlockIndex = 0;
+    inode.hasExtents = false;
   }
 
   #content(number: number, key: Uint8Array, value: Uint8Array): void {
@@ -158,7 +157,7 @@ class EntryGathering {
       inode.inlineBytes = entry.lengthBytes;
       inode.keys.push(key);
     } else if (entry.kind === 'reclaim') {
-      inode.isReclaiming = true;
+      inode.reclaimed = entry.range;
       if (record === null) inode.keys.push(key);
     } else {
       if (inode.inlineBytes >= 0) this.#chooseContent(number);

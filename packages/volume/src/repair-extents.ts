@@ -8,6 +8,7 @@
 import { SpaceAudit, type SpaceFinding } from '@outwrite/alloc-log';
 import { CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { type Extent, encodeExtent } from '@outwrite/filemap';
+import { contentRuns } from './content-runs.ts';
 import { decodeKeyHead, KIND } from './key-format.ts';
 import type { RepairState } from './repair-state.ts';
 
@@ -103,7 +104,12 @@ export class ExtentRepair {
 
   #close({ key, extent, kept }: OpenExtent): void {
     const inode = this.#state.inode(this.#inode);
-    for (const piece of kept) inode.endBlockIndex = Math.max(inode.endBlockIndex, endOf(piece));
+    for (const piece of kept) {
+      inode.hasExtents = true;
+      for (const { first, count } of contentRuns(piece, inode.reclaimed)) {
+        inode.endBlockIndex = Math.max(inode.endBlockIndex, piece.blockIndex + first + count);
+      }
+    }
     if (kept.length === 1 && blockCountOf(kept) === extent.checksums.length) return;
     this.#state.delete(key);
     for (const piece of kept) {
@@ -117,14 +123,18 @@ export class ExtentRepair {
     const { blockSize } = this.#state.head.log;
     const mostBlocks = Math.floor(Number.MAX_SAFE_INTEGER / blockSize);
     const pieces: Extent[] = [];
+    const { reclaimed } = this.#state.inode(inode);
     let from = 0;
     for (let i = 0; i < checksums.length; i++) {
+      const index = blockIndex + i;
+      const isContent = reclaimed === null || index < reclaimed.fromIndex || index >= reclaimed.toIndex;
       const problem =
-        blockIndex + i >= mostBlocks
+        index >= mostBlocks
           ? 'lies beyond the end of every file'
-          : (this.#problemOf(start + i, checksums[i]!) ?? this.#reach(start + i, 1, `inode ${inode}`)[0]?.message);
+          : (this.#problemOf(start + i, isContent ? checksums[i]! : null) ??
+            this.#reach(start + i, 1, `inode ${inode}`)[0]?.message);
       if (problem === undefined) continue;
-      const message = `inode ${inode}: block ${blockIndex + i} of the file will read as zeros: block ${start + i} ${problem}`;
+      const message = `inode ${inode}: block ${index} of the file will read as zeros: block ${start + i} ${problem}`;
       this.#state.tell('block-dropped', message, inode);
       if (i > from) pieces.push(cut(extent, from, i));
       from = i + 1;
@@ -139,9 +149,11 @@ export class ExtentRepair {
     return findings;
   }
 
-  #problemOf(block: number, checksum: number): string | undefined {
+  /** What is no content any more is given without its checksum: it only has to be on the device. */
+  #problemOf(block: number, checksum: number | null): string | undefined {
     const { device, blockSize } = this.#state.head.log;
     if ((block + 1) * blockSize > device.sizeBytes) return 'lies beyond the end of the device';
+    if (checksum === null) return undefined;
     const bytes = new Uint8Array(blockSize);
     try {
       device.readSync(block * blockSize, [bytes]);

@@ -52,7 +52,7 @@ function makeRecord(state: RepairState, number: number, inode: RepairInode, hasN
     inode.record = state.newRecord(number, MODE_SYMLINK | MADE_PERMISSIONS);
     inode.record.flags |= FLAG_LONG_TARGET;
     inode.record.sizeBytes = inode.targetBytes;
-  } else if (inode.hasXattrs) {
+  } else if (inode.hasXattrs || inode.hasExtents) {
     inode.record = state.newRecord(number, MODE_FILE | MADE_PERMISSIONS);
   } else {
     for (const key of inode.keys) state.delete(key);
@@ -104,12 +104,12 @@ export function mendInodes(state: RepairState): void {
   }
 }
 
-/** A content in the tree has the size of the file. Extents that can be read are not beyond its end, unless they are being given up. */
+/** A content in the tree has the size of the file. Extents that can be read are not beyond its end. */
 function mendSize(inode: RepairInode, blockSize: number): void {
   const record = inode.record!;
-  if (inode.endBlockIndex > 0) record.flags |= FLAG_MAPPED;
+  if (inode.hasExtents) record.flags |= FLAG_MAPPED;
   if (inode.inlineBytes >= 0 || !record.isMapped) record.sizeBytes = Math.max(inode.inlineBytes, 0);
-  else if (!inode.isReclaiming && inode.endBlockIndex > Math.ceil(record.sizeBytes / blockSize)) {
+  else if (inode.endBlockIndex > Math.ceil(record.sizeBytes / blockSize)) {
     record.sizeBytes = inode.endBlockIndex * blockSize;
   }
 }

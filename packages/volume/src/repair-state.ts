@@ -6,6 +6,7 @@
  */
 import type { CorruptionError } from '@outwrite/blockdev';
 import type { StoreEdit } from '@outwrite/btree-cow';
+import type { ReclaimRange } from '@outwrite/filemap';
 import type { Head } from './head.ts';
 import { Inode } from './inode.ts';
 import { ENTRY_VALUE_BYTES, encodeEntry } from './inode-format.ts';
@@ -49,8 +50,11 @@ export interface RepairInode {
   toldBytes: number;
   inlineBytes: number;
   targetBytes: number;
+  /** Where the content ends that extents hold, and whether there are any. */
   endBlockIndex: number;
-  isReclaiming: boolean;
+  hasExtents: boolean;
+  /** What is being given up and belongs to no content any more. */
+  reclaimed: ReclaimRange | null;
   hasXattrs: boolean;
   /** Keys that go with the inode: attributes of links, content of what has no record. */
   readonly keys: Uint8Array[];
@@ -127,7 +131,8 @@ export class RepairState {
         inlineBytes: -1,
         targetBytes: -1,
         endBlockIndex: 0,
-        isReclaiming: false,
+        hasExtents: false,
+        reclaimed: null,
         hasXattrs: false,
         keys: [],
         pieces: [],

@@ -2,6 +2,7 @@
  * Repair of what cannot be decoded, and of entries that contradict one another: what goes, what stays, and what is said about it.
  */
 import { setU32, setU48 } from '@outwrite/blockdev';
+import { encodeReclaim, KIND_RECLAIM } from '@outwrite/filemap';
 import { describe, expect, it } from 'vitest';
 import { KIND, Volume } from '../src/index.ts';
 import {
@@ -203,6 +204,22 @@ describe.each(SIZES)('repair of entries, blocks of %i bytes', (blockSize) => {
     const { codes: found, volume } = repair(device);
     expect(found).toEqual(codes);
     look(volume);
+    volume.closeSync();
+  });
+
+  it('what a file is giving up is neither read nor counted to its size', () => {
+    const device = make(blockSize);
+    harmTree(device, (tree) => {
+      tree.put(keys.numbered(4, KIND_RECLAIM, 0), encodeReclaim({ fromIndex: 4, toIndex: 2 ** 48 }));
+      setSize(tree, 4, 4 * blockSize);
+    });
+    const image = device.snapshot();
+    image[findBytes(image, new Uint8Array(200).fill(7)) + 3] ^= 1;
+    expect(repair(lasting(image)).codes).toEqual([]);
+    image[findBytes(image, new Uint8Array(200).fill(3)) + 3] ^= 1;
+    const { codes, volume } = repair(lasting(image));
+    expect(codes).toEqual(['block-dropped']);
+    expect(volume.fs.readFileSync('/a/large')).toHaveLength(4 * blockSize);
     volume.closeSync();
   });
 

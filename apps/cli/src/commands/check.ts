@@ -19,6 +19,7 @@ interface Options extends JsonOption, SessionOptions {
   readonly quiet?: true;
   readonly repair?: true;
   readonly dryRun?: true;
+  readonly acceptRootLoss?: true;
 }
 
 export function checkCommand(context: CommandContext): Command {
@@ -32,6 +33,7 @@ export function checkCommand(context: CommandContext): Command {
     .option('--metadata-only', 'do not read the content of files')
     .option('--repair', 'mend what can be mended, then check; keep a copy of the volume before')
     .option('--dry-run', 'with --repair: only say what would be changed')
+    .option('--accept-root-loss', 'with --repair: go on even if the root of the tree is lost, and all files with it')
     .option('-q, --quiet', 'print findings only')
     .option('--json', 'print a JSON object for each finding, one a line, and a summary last')
     .addHelpText(
@@ -42,14 +44,20 @@ the free map against what is reachable: every block is used exactly once, or fre
 0: clean; 1: there are findings; 3: the volume cannot be opened at all.
 
 --repair makes the free map anew from what is reachable, brings inodes without a name into
-/lost+found, removes names that lead nowhere, corrects link counts and sizes of directories,
-and cuts blocks that cannot be read out of files (they read as zeros afterwards). It stops,
-and changes nothing, where a node of the tree, an inode record or the middle of the log
-cannot be read. Exit code 0: nothing is wrong any more; with --dry-run: nothing was wrong.`,
+/lost+found, removes entries that make no sense and names that lead nowhere, corrects link
+counts and sizes, and cuts blocks that cannot be read out of files (they read as zeros
+afterwards). Where a node of the tree cannot be read and the older superblock does not lead
+past it, the entries in it are lost, and listed as ranges. Where the log is damaged in its
+middle it is cut there: deltas behind the cut are lost, and so is what they had written over.
+All of it is one commit: a crash leaves the volume as it was, or repaired. Look at --dry-run
+first, and keep a copy. It stops, and changes nothing, where the list of trees or the root of
+the tree cannot be read.
+Exit code 0: nothing is wrong any more; with --dry-run: nothing was wrong.`,
     );
   return addCacheOption(command).action(
     action(context, async (file: string, options: Options) => {
       if (options.dryRun && !options.repair) throw new UsageError('--dry-run goes with --repair only');
+      if (options.acceptRootLoss && !options.repair) throw new UsageError('--accept-root-loss goes with --repair only');
       if (options.repair && options.metadataOnly) throw new UsageError('--repair reads the content of files, too');
       if (options.repair) return await repairFile(context, file, options);
       const startTime = performance.now();
