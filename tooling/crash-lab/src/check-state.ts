@@ -6,15 +6,21 @@
  * checkpoint, each noted, so that crashes of that can be explored in turn.
  */
 import { readLogChain, readSlots } from '@outwrite/alloc-log';
-import { CorruptionError, NotAVolumeError } from '@outwrite/blockdev';
+import { CorruptionError, NotAVolumeError, OutwriteError } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import type { CrashState } from '@outwrite/testkit';
+import { FaultCount } from './fault-count.ts';
 import { type AckNote, Journal, judge, lastAck, recordedChange } from './journal.ts';
-import type { Layer, Settings, Subject } from './layer.ts';
+import type { Layer, Model, Settings, Subject } from './layer.ts';
 import { SLOT_FIELD_BYTES, slotPair } from './slot-damage.ts';
 import { isFaulty, type WorkloadShape } from './workload.ts';
 
-export async function checkState(layer: Layer, shape: WorkloadShape, state: CrashState): Promise<void> {
+export async function checkState(
+  layer: Layer,
+  shape: WorkloadShape,
+  state: CrashState,
+  faults: FaultCount = new FaultCount(),
+): Promise<void> {
   const { settings } = shape;
   const { device, random } = state;
   const ack = lastAck(state.notes);
@@ -32,11 +38,12 @@ export async function checkState(layer: Layer, shape: WorkloadShape, state: Cras
   }
   const judged = judge(ack, delta, text);
   if (readOnly.recovery!.damage !== null) throw readOnly.recovery!.damage;
-  const slotCheck: SlotCheck = { layer, shape, state, ack, text };
+  const slotCheck: SlotCheck = { layer, shape, state, ack, text, faults };
   if (random.chance(0.3)) checkOlderSlot(slotCheck);
-  if (random.chance(0.15)) checkMiddleDamage(layer, shape, state);
+  if (random.chance(0.15)) checkMiddleDamage(layer, shape, state, faults);
   if (random.chance(0.2)) checkSlotDamage(slotCheck);
-  if (random.chance(0.15)) checkBitFlip(layer, shape, state, ack);
+  if (random.chance(0.15)) checkBitFlip(layer, shape, state, ack, faults);
+  if (judged !== null && random.chance(0.1)) checkLostWrite({ layer, shape, state, ack, faults, model: judged, delta });
 
   const begun: AckNote = { ...ack, opening: { delta, model: judged } };
   device.note(begun);
@@ -93,6 +100,7 @@ function checkOlderSlot(parts: SlotCheck): void {
   const device = visibleCopy(state);
   const pair = slotPair(device);
   if (pair === null || (isFaulty(parts.shape) && !pair.sameLife)) return;
+  parts.faults.add('damaged slot');
   device.writeSync(pair.newerPosition, [new Uint8Array(512).fill(0xa5)]);
   checkOtherSlot(device, pair.sameLife, parts, 'the older slot leads to another state');
 }
@@ -103,6 +111,7 @@ function checkSlotDamage(parts: SlotCheck): void {
   const device = visibleCopy(state);
   const pair = slotPair(device);
   if (pair === null || (isFaulty(parts.shape) && !pair.sameLife)) return;
+  parts.faults.add('damaged slot');
   device.flipBit(pair.newerPosition + state.random.below(SLOT_FIELD_BYTES), state.random.below(8));
   checkOtherSlot(device, pair.sameLife, parts, 'a damaged slot leads to another state');
 }
@@ -113,6 +122,7 @@ interface SlotCheck {
   readonly state: CrashState;
   readonly ack: AckNote;
   readonly text: string;
+  readonly faults: FaultCount;
 }
 
 function checkOtherSlot(device: SimulatedDevice, sameLife: boolean, parts: SlotCheck, problem: string): void {
@@ -129,13 +139,14 @@ function visibleCopy(state: CrashState): SimulatedDevice {
 }
 
 /** Damage in the middle of the log is no end of it: a writable opening refuses, a read-only one says so. */
-function checkMiddleDamage(layer: Layer, shape: WorkloadShape, state: CrashState): void {
+function checkMiddleDamage(layer: Layer, shape: WorkloadShape, state: CrashState, faults: FaultCount): void {
   const { random } = state;
   const device = visibleCopy(state);
   const { chosen } = readSlots(device);
   const { deltas } = readLogChain(device, chosen);
   if (deltas.length < 2) return;
   const { blocks } = random.pick(deltas.slice(0, -1));
+  faults.add('damaged log block');
   // The first header, the payload, or the last header.
   const place = random.pick([16, Math.floor(chosen.blockBytes / 2), chosen.blockBytes - 20]);
   device.flipBit(random.pick(blocks) * chosen.blockBytes + place, random.below(8));
@@ -157,10 +168,11 @@ function checkMiddleDamage(layer: Layer, shape: WorkloadShape, state: CrashState
 }
 
 /** A flipped bit is reported or of no consequence; in the last delta it looks like a tear, and leads to a state of before. */
-function checkBitFlip(layer: Layer, shape: WorkloadShape, state: CrashState, ack: AckNote): void {
+function checkBitFlip(layer: Layer, shape: WorkloadShape, state: CrashState, ack: AckNote, faults: FaultCount): void {
   const { random } = state;
   const device = visibleCopy(state);
   const { sizeBlocks, blockBytes } = readSlots(device).chosen;
+  faults.add('flipped bits');
   for (let i = 0; i < 8; i++)
     device.flipBit(random.below(sizeBlocks) * blockBytes + random.below(blockBytes), random.below(8));
   try {
@@ -171,6 +183,67 @@ function checkBitFlip(layer: Layer, shape: WorkloadShape, state: CrashState, ack
     // Without its log a volume may be what it was before it was made.
     if (!(error instanceof CorruptionError || error instanceof NotAVolumeError)) throw error;
   }
+}
+
+/**
+ * A write that was lost, or went elsewhere, seems to have succeeded. Whoever opens or reads meets a typed error, or the content of some
+ * delta as a whole: a lost log block looks like the end of the log, which nothing can tell. Never anything else.
+ */
+function checkLostWrite(parts: {
+  layer: Layer;
+  shape: WorkloadShape;
+  state: CrashState;
+  ack: AckNote;
+  faults: FaultCount;
+  /** What the state holds, at the end of `delta`. */
+  model: Model;
+  delta: number;
+}): void {
+  const { layer, state, ack, faults, delta } = parts;
+  const { settings } = parts.shape;
+  const random = state.random.derive(2);
+  const device = visibleCopy(state);
+  const nth = random.between(1, 12);
+  if (random.chance(0.5)) device.failAt({ operation: 'write', nth, effect: 'lost' });
+  else {
+    const offsetBytes = settings.blockBytes * random.between(-20, 20);
+    device.failAt({ operation: 'write', nth, effect: 'misdirected', offsetBytes });
+  }
+  const journal = new Journal();
+  const model = parts.model.clone();
+  const life = journal.beginLife(delta, model);
+  try {
+    const subject = layer.open(device, settings, { readOnly: false, random });
+    for (let i = 0; i < 4; i++) {
+      recordedChange(journal, life, { layer, subject, model, settings, random });
+      subject.commitSync();
+      if (i === 2) subject.checkpointSync();
+    }
+  } catch (error) {
+    if (!isReported(error)) throw error;
+  }
+  faults.addStruck(device.struckFaults);
+  const left = new SimulatedDevice({ medium: device.medium.visibleImage(), trace: false });
+  let found: Subject;
+  let text: string;
+  try {
+    found = layer.open(left, settings, { readOnly: true, random });
+    text = found.content();
+  } catch (error) {
+    if (!isReported(error)) throw error;
+    return;
+  }
+  const recovered = found.recovery!.delta;
+  const models = [journal.modelAt(life, recovered), ack.journal.modelAt(ack.life, recovered), ack.opening?.model];
+  // Null: the middle of an operation in steps.
+  if (models.some((candidate) => candidate === null || candidate?.text() === text)) return;
+  throw new Error(`after a lost write there is something that never was, at the end of delta ${recovered}`);
+}
+
+/** A typed error, or one of the `fs` face that stands for one. */
+function isReported(error: unknown): boolean {
+  const code = (error as { code?: string }).code;
+  return error instanceof OutwriteError || code === 'EIO' || code === 'ELATCHED';
 }
 
 function checkAudit(subject: Subject, when: string): void {

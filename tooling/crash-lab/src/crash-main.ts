@@ -6,7 +6,8 @@
  */
 import { parseArgs } from 'node:util';
 import { crashRun } from './crash-run.ts';
-import { exploreScenario } from './explore.ts';
+import { CRASH_KINDS, exploreScenario } from './explore.ts';
+import { FAULT_KINDS } from './fault-count.ts';
 import { scenarios } from './scenarios.ts';
 
 const { values } = parseArgs({
@@ -51,8 +52,11 @@ const totals = await crashRun({
   },
 });
 
-const kinds = Object.entries(totals.stateCountByKind).sort((a, b) => b[1] - a[1]);
-console.log(`by kind: ${kinds.map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
+const shown = (kinds: readonly string[], counts: Record<string, number>): string =>
+  kinds.map((kind) => `${kind} ${counts[kind] ?? 0}`).join(', ');
+console.log(
+  `by kind: ${shown(CRASH_KINDS, totals.stateCountByKind)}; faults: ${shown(FAULT_KINDS, totals.faultCountByKind)}`,
+);
 console.log(`${totals.runCount} workloads in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 console.log(`${totals.violations.length} violations in ${totals.stateCount} states`);
 process.exit(totals.violations.length === 0 ? 0 : 1);

@@ -3,7 +3,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { bundleWorker } from './lab-bundle.ts';
-import { LabThread } from './lab-thread.ts';
+import { LabThread, TIMED_OUT } from './lab-thread.ts';
 
 export interface CrashRunOptions {
   /** States to explore, about. */
@@ -18,8 +18,10 @@ export interface CrashRunOptions {
 
 export interface CrashTotals {
   stateCount: number;
-  /** By the kind of crash or fault. */
+  /** By the kind of crash. */
   stateCountByKind: Record<string, number>;
+  /** What was done to devices besides, see `FAULT_KINDS`. */
+  faultCountByKind: Record<string, number>;
   runCount: number;
   violations: string[];
 }
@@ -27,7 +29,13 @@ export interface CrashTotals {
 const RUN_LIMIT_MS = 120_000;
 
 export async function crashRun(options: CrashRunOptions): Promise<CrashTotals> {
-  const totals: CrashTotals = { stateCount: 0, stateCountByKind: {}, runCount: 0, violations: [] };
+  const totals: CrashTotals = {
+    stateCount: 0,
+    stateCountByKind: {},
+    faultCountByKind: {},
+    runCount: 0,
+    violations: [],
+  };
   const bundle = await bundleWorker('lab-worker.ts');
   let nextRun = 0;
   const work = async (): Promise<void> => {
@@ -37,12 +45,13 @@ export async function crashRun(options: CrashRunOptions): Promise<CrashTotals> {
         const run = nextRun++;
         const scenario = options.scenarios[run % options.scenarios.length]!;
         const seed = options.seed + Math.floor(run / options.scenarios.length);
-        const answer = await thread.run({ scenario, seed }, RUN_LIMIT_MS);
+        let answer = await thread.run({ scenario, seed }, RUN_LIMIT_MS);
+        // On a busy machine a run may have to wait for longer than it works. What really has no end has none the second time.
+        if (answer.violation?.includes(TIMED_OUT)) answer = await thread.run({ scenario, seed }, 5 * RUN_LIMIT_MS);
         totals.runCount++;
         totals.stateCount += answer.stateCount;
-        for (const [kind, count] of Object.entries(answer.stateCountByKind)) {
-          totals.stateCountByKind[kind] = (totals.stateCountByKind[kind] ?? 0) + count;
-        }
+        addCounts(totals.stateCountByKind, answer.stateCountByKind);
+        addCounts(totals.faultCountByKind, answer.faultCountByKind);
         if (answer.violation !== null) totals.violations.push(answer.violation);
         options.progress?.(totals);
       }
@@ -53,4 +62,8 @@ export async function crashRun(options: CrashRunOptions): Promise<CrashTotals> {
   const threadCount = options.threadCount ?? Math.max(1, availableParallelism());
   await Promise.all(Array.from({ length: threadCount }, work));
   return totals;
+}
+
+function addCounts(totals: Record<string, number>, counts: Partial<Record<string, number>>): void {
+  for (const [kind, count] of Object.entries(counts)) totals[kind] = (totals[kind] ?? 0) + (count ?? 0);
 }

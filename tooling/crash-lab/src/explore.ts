@@ -5,14 +5,29 @@ import { setVerification } from '@outwrite/blockdev';
 import { type CrashKind, SimulatedDevice } from '@outwrite/blockdev/testing';
 import { type CrashReport, CrashViolation, crashPointsOf, Random, unevenHold } from '@outwrite/testkit';
 import { checkState } from './check-state.ts';
+import { FaultCount } from './fault-count.ts';
 import type { Scenario } from './scenarios.ts';
 import { runWorkload } from './workload.ts';
+
+/** All there are. */
+export const CRASH_KINDS: readonly CrashKind[] = [
+  'all kept',
+  'all lost',
+  'cut short',
+  'subset',
+  'torn',
+  'garbage',
+  'reordered',
+  'process kill',
+];
 
 export interface Exploration {
   readonly scenario: string;
   readonly seed: number;
   stateCount: number;
   stateCountByKind: Partial<Record<CrashKind, number>>;
+  /** Faults besides crashes. */
+  faultCountByKind: FaultCount['counts'];
   /** What was violated, with the way to repeat it; null when nothing was. */
   violation: string | null;
 }
@@ -22,17 +37,19 @@ export async function exploreScenario(scenario: Scenario, seed: number, only?: s
   setVerification(true);
   const { layer, shape, statesPerRun } = scenario;
   const random = new Random(seed);
+  const faults = new FaultCount();
   const exploration: Exploration = {
     scenario: scenario.name,
     seed,
     stateCount: 0,
     stateCountByKind: {},
+    faultCountByKind: faults.counts,
     violation: null,
   };
   const hold = shape.holdTurns === 0 ? {} : { hold: unevenHold(random.derive(7), shape.holdTurns) };
   const device = new SimulatedDevice(hold);
   try {
-    await runWorkload(layer, shape, random.derive(8), device);
+    await runWorkload(layer, shape, random.derive(8), device, faults);
   } catch (error) {
     exploration.violation = `${scenario.name} seed ${seed}: the workload itself: ${messageOf(error)}`;
     return exploration;
@@ -45,7 +62,7 @@ export async function exploreScenario(scenario: Scenario, seed: number, only?: s
       (state) => {
         checkedCount++;
         exploration.stateCountByKind[state.kind] = (exploration.stateCountByKind[state.kind] ?? 0) + 1;
-        return checkState(layer, shape, state);
+        return checkState(layer, shape, state, faults);
       },
       {
         seed,

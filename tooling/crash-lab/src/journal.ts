@@ -160,7 +160,7 @@ export function judge(ack: AckNote, delta: number, text: string): Model | null {
   if (model === undefined) throw new Error(`recovery ends with delta ${delta}, before the life began`);
   if (model !== null && model.text() !== text) {
     throw new Error(
-      `wrong content at the end of delta ${delta} (acknowledged: ${ack.delta})\nexpected ${model.text().slice(0, 600)}\nfound    ${text.slice(0, 600)}`,
+      `wrong content at the end of delta ${delta} (acknowledged: ${ack.delta})\n${difference(model.text(), text)}`,
     );
   }
   return model;

@@ -35,7 +35,7 @@ export class LabThread {
         }
         void this.close();
         const violation = `${task.scenario} seed ${task.seed}: ${answer.message}`;
-        resolve({ ...task, stateCount: 0, stateCountByKind: {}, violation });
+        resolve({ ...task, stateCount: 0, stateCountByKind: {}, faultCountByKind: {}, violation });
       };
       worker.postMessage(task);
     });

@@ -214,6 +214,25 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         settings: { ...settings, bounds: { ...bounds, logBlocks: 2, promises: 3, nodes: 4 } },
       },
     },
+    /** The file cannot grow any more, at any moment and for a while. */
+    'short space': {
+      statesPerRun: 200,
+      shape: {
+        stepCount: 250,
+        holdTurns: 4,
+        weights: {
+          change: 30,
+          commit: 2,
+          commitSync: 2,
+          checkpoint: 0.5,
+          turns: 1,
+          settle: 1,
+          failGrow: 3,
+          reopen: 0.3,
+        },
+        settings: { ...settings, population: 20 * settings.population },
+      },
+    },
     /** Many commit while a slow flush is under way. */
     committers: {
       statesPerRun: 300,
@@ -276,10 +295,19 @@ const callScenarios: readonly string[] = [
   'boundaries',
   'blocks of 4096 bytes',
   'tiny cache',
+  'short space',
   'committers',
 ];
 
-const entryScenarios: readonly string[] = ['calm', 'concurrent', 'full', 'faulty', 'boundaries', 'tiny cache'];
+const entryScenarios: readonly string[] = [
+  'calm',
+  'concurrent',
+  'full',
+  'faulty',
+  'boundaries',
+  'tiny cache',
+  'short space',
+];
 
 export const scenarios: readonly Scenario[] = [
   ...scenariosOf(registerLayer, registerSettings),

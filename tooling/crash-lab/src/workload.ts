@@ -8,6 +8,7 @@
 import { ClosedError, DeviceError, LatchedError } from '@outwrite/blockdev';
 import type { SimulatedDevice, SimulatedDeviceOptions } from '@outwrite/blockdev/testing';
 import { type Random, unevenHold } from '@outwrite/testkit';
+import { FaultCount } from './fault-count.ts';
 import { type AckNote, type ChangeParts, Journal, judge, recordedChange, recordedChangeAsync } from './journal.ts';
 import type { Layer, Model, Settings, Subject } from './layer.ts';
 
@@ -58,8 +59,9 @@ export async function runWorkload(
   shape: WorkloadShape,
   random: Random,
   device: SimulatedDevice,
+  faults: FaultCount = new FaultCount(),
 ): Promise<void> {
-  const run = new WorkloadRun(layer, shape, random, device);
+  const run = new WorkloadRun(layer, shape, random, device, faults);
   try {
     await run.all();
   } catch (error) {
@@ -76,6 +78,7 @@ export class WorkloadRun {
   readonly shape: WorkloadShape;
   random: Random;
   readonly journal = new Journal();
+  readonly faults: FaultCount;
   device: SimulatedDevice;
   subject: Subject;
   model: Model;
@@ -96,7 +99,14 @@ export class WorkloadRun {
   #stepCount = 0;
   #closeCount = 0;
 
-  constructor(layer: Layer, shape: WorkloadShape, random: Random, device: SimulatedDevice) {
+  constructor(
+    layer: Layer,
+    shape: WorkloadShape,
+    random: Random,
+    device: SimulatedDevice,
+    faults: FaultCount = new FaultCount(),
+  ) {
+    this.faults = faults;
     this.layer = layer;
     this.shape = shape;
     this.random = random;
@@ -144,6 +154,7 @@ export class WorkloadRun {
   async finish(): Promise<void> {
     await this.#settle();
     await turns(this.shape.holdTurns);
+    this.faults.addStruck(this.device.struckFaults);
     if (this.unexpected !== null) throw this.unexpected;
     if (!this.armed) this.#audit();
   }
@@ -182,6 +193,7 @@ export class WorkloadRun {
         break;
       case 'commitSync':
         this.#acknowledge(subject.commitSync());
+        this.#countLateWrites();
         break;
       case 'checkpointSync':
         subject.checkpointSync();
@@ -200,6 +212,8 @@ export class WorkloadRun {
       case 'kill':
         this.#releaseViews(false);
         this.process++;
+        this.#countLateWrites();
+        this.faults.addStruck(device.struckFaults);
         this.device = device.kill({ trace: false });
         await turns(this.#settleTurns);
         this.inFlight = [];
@@ -227,6 +241,11 @@ export class WorkloadRun {
   #deviceOptions(): Omit<SimulatedDeviceOptions, 'medium' | 'sizeBytes'> {
     const { holdTurns } = this.shape;
     return holdTurns === 0 ? {} : { hold: unevenHold(this.random.derive(this.life, 2), holdTurns) };
+  }
+
+  /** What is in flight when its process ends, or its commit was overtaken, lands later than anybody waits for. */
+  #countLateWrites(): void {
+    if (this.device.medium.pending.some(({ state }) => state === 'in flight')) this.faults.add('late write');
   }
 
   #arm(fault: Parameters<SimulatedDevice['failAt']>[0]): void {
@@ -302,6 +321,7 @@ export class WorkloadRun {
   #open(): void {
     const { layer, shape, random } = this;
     this.process++;
+    this.faults.addStruck(this.device.struckFaults);
     this.device = this.device.kill({ trace: false, ...this.#deviceOptions() });
     const ack: AckNote = { journal: this.journal, life: this.life, delta: this.acked };
     const readOnly = layer.open(this.device, shape.settings, { readOnly: true, random });

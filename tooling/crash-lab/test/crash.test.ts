@@ -4,19 +4,45 @@
 import { testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { crashRun } from '../src/crash-run.ts';
+import { CRASH_KINDS } from '../src/explore.ts';
+import { FAULT_KINDS } from '../src/fault-count.ts';
 import { type AckNote, Journal, judge, lastAck } from '../src/journal.ts';
 import type { Model } from '../src/layer.ts';
 import { scenarios } from '../src/scenarios.ts';
 
 describe('crashes', () => {
-  it.each(['registers', 'trees', 'volume'])('of %s violate nothing', { timeout: 180_000 }, async (layer) => {
-    const { violations, stateCount } = await crashRun({
-      stateCount: 1500,
-      seed: testSeed(`crashes of ${layer}`),
-      scenarios: scenarios.map(({ name }) => name).filter((name) => name.startsWith(`${layer}/`)),
+  it.each(['registers', 'trees', 'entries', 'volume', 'calls'])(
+    'of %s violate nothing',
+    { timeout: 180_000 },
+    async (layer) => {
+      const { violations, stateCount } = await crashRun({
+        stateCount: 1500,
+        seed: testSeed(`crashes of ${layer}`),
+        scenarios: scenarios.map(({ name }) => name).filter((name) => name.startsWith(`${layer}/`)),
+      });
+      expect(violations).toEqual([]);
+      expect(stateCount).toBeGreaterThan(1000);
+    },
+  );
+});
+
+describe('every kind of crash and fault', () => {
+  it('occurs, and violates nothing', { timeout: 180_000 }, async () => {
+    const { violations, stateCountByKind, faultCountByKind } = await crashRun({
+      stateCount: 5000,
+      seed: 1,
+      scenarios: [
+        'registers/faulty',
+        'trees/faulty concurrent',
+        'volume/faulty',
+        'calls/concurrent',
+        'registers/late',
+        'trees/short space',
+      ],
     });
     expect(violations).toEqual([]);
-    expect(stateCount).toBeGreaterThan(1000);
+    for (const kind of CRASH_KINDS) expect(stateCountByKind[kind], kind).toBeGreaterThan(0);
+    for (const kind of FAULT_KINDS) expect(faultCountByKind[kind], kind).toBeGreaterThan(0);
   });
 });
 

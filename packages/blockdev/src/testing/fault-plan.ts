@@ -27,6 +27,8 @@ export type OperationCounts = Readonly<Record<FaultOperation, number>>;
 export class FaultPlan {
   readonly #counts: Record<FaultOperation, number> = { read: 0, write: 0, flush: 0, grow: 0 };
   readonly #armed: { fault: Fault; at: number }[] = [];
+  /** Faults that have happened. */
+  readonly struck: Fault[] = [];
 
   add(fault: Fault): void {
     if (!Number.isInteger(fault.nth) || fault.nth < 1) throw new RangeError('nth counts calls from 1 on');
@@ -40,6 +42,7 @@ export class FaultPlan {
       const { fault } = this.#armed[i]!;
       if (this.#armed[i]!.at === at && fault.operation === operation) {
         this.#armed.splice(i, 1);
+        this.struck.push(fault);
         return fault as Extract<Fault, { operation: Operation }>;
       }
     }

@@ -95,6 +95,11 @@ export class SimulatedDevice implements BlockDevice {
     return this.#faults.counts();
   }
 
+  /** The faults that have happened on this device, in order. */
+  get struckFaults(): readonly Fault[] {
+    return this.#faults.struck;
+  }
+
   /** Makes the n-th call of an operation from now on fail, in the way that the fault says. */
   failAt(fault: Fault): void {
     this.#faults.add(fault);

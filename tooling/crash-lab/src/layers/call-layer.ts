@@ -8,7 +8,7 @@ import type { Layer, Model, Settings, Subject } from '../layer.ts';
 import { logOptions } from '../log-options.ts';
 import { attributesOf, CallModel, callContent } from './call-model.ts';
 import { type CallContext, callAsync, callSync, type PlannedCall, planCall } from './volume-calls.ts';
-import { VolumeSubject, volumeTuning } from './volume-layer.ts';
+import { digest, VolumeSubject, volumeTuning } from './volume-layer.ts';
 import { look, lookSync } from './volume-reads.ts';
 
 class CallSubject extends VolumeSubject {
@@ -124,11 +124,14 @@ function afterWantOfSpace(
   }
   const path = call.partly;
   if (path === undefined) {
-    // The time of the change is set before it is made, and may stay although the change came to nothing.
+    // The time of the change is set before it is made, and may stay, in a delta of its own, although the change came to nothing.
     const changed = call.path ?? (call.args[0] as string);
     const changedNode = model.nodes.get(changed);
     const isResize = call.name === 'truncate' || call.name === 'ftruncate' || call.name === 'punchHole';
-    if (isResize && changedNode !== undefined) changedNode.attributes = attributesOf(fs, changed);
+    if (isResize && changedNode?.type === 'file') {
+      changedNode.attributes = attributesOf(fs, changed);
+      if (digest(fs.readFileSync(changed) as Uint8Array) === digest(changedNode.bytes)) return;
+    }
     throw error;
   }
   if (!fs.existsSync(path)) return;
