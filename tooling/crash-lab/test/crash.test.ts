@@ -29,7 +29,7 @@ describe('crashes', () => {
 describe('every kind of crash and fault', () => {
   it('occurs, and violates nothing', { timeout: 180_000 }, async () => {
     const { violations, stateCountByKind, faultCountByKind } = await crashRun({
-      stateCount: 5000,
+      stateCount: 3300,
       seed: 1,
       scenarios: [
         'registers/faulty',
@@ -37,12 +37,12 @@ describe('every kind of crash and fault', () => {
         'volume/faulty',
         'calls/concurrent',
         'registers/late',
-        'trees/short space',
+        'calls/short space',
       ],
     });
     expect(violations).toEqual([]);
-    for (const kind of CRASH_KINDS) expect(stateCountByKind[kind], kind).toBeGreaterThan(0);
-    for (const kind of FAULT_KINDS) expect(faultCountByKind[kind], kind).toBeGreaterThan(0);
+    for (const kind of CRASH_KINDS) expect(stateCountByKind[kind] ?? 0, kind).toBeGreaterThan(0);
+    for (const kind of FAULT_KINDS) expect(faultCountByKind[kind] ?? 0, kind).toBeGreaterThan(0);
   });
 });
 
