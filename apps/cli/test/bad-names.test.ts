@@ -10,6 +10,7 @@ import { TreeStore } from '@outwrite/btree-cow';
 import { KIND } from '@outwrite/volume';
 import { createVolume } from '@outwrite/volume/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../src/exit-codes.ts';
 import { outwrite } from './command-run.ts';
 
 let folder: string;
@@ -77,5 +78,54 @@ describe.each<[string, string | readonly number[]]>([
     const scrub = await outwrite(['scrub', file]);
     expect(scrub.exitCode).toBe(1);
     expect(scrub.stdout).toContain('bad-name');
+  });
+});
+
+describe('directories to which second names lead', () => {
+  const DEPTH = 12;
+
+  /** `/0/1/2/...`, in which every directory has two names for the one below it: more paths than anybody could walk. */
+  async function graph(): Promise<void> {
+    const volume = createVolume(file);
+    volume.fs.mkdirSync('/sound');
+    volume.fs.writeFileSync('/sound/file', 'sound');
+    const inodes: number[] = [];
+    for (let path = '/0', depth = 0; depth < DEPTH; depth++, path += `/${depth}`) {
+      volume.fs.mkdirSync(path);
+      volume.fs.writeFileSync(`${path}/file`, 'x');
+      inodes.push(volume.fs.statSync(path).ino);
+    }
+    await volume.close();
+    const store = TreeStore.open(openFileDevice(file));
+    const tree = store.tree(1);
+    for (let depth = 0; depth + 1 < DEPTH; depth++) {
+      const head = [0, 0, 0, 0, 0, inodes[depth]!];
+      tree.put(
+        Uint8Array.from([...head, KIND.name, ...Buffer.from('z')]),
+        Uint8Array.from([inodes[depth + 1]!, 0, 0, 0, 0, 0, 2]),
+      );
+      // It counts its names in what would be its size.
+      const record = tree.get(Uint8Array.from([...head, KIND.record]))!;
+      record[16]!++;
+      tree.put(Uint8Array.from([...head, KIND.record]), record);
+    }
+    store.closeSync();
+  }
+
+  it('end no walk of the tree in all its paths, and what is sound comes out', async () => {
+    await graph();
+    for (const command of ['tree', 'du']) {
+      const result = await outwrite([command, file]);
+      expect(result.exitCode, command).toBe(EXIT.notUsable);
+      expect(result.stderr, command).toContain('a second name leads to it');
+      expect(result.stdout.split('\n').length + result.stderr.split('\n').length).toBeLessThan(10 * DEPTH);
+    }
+    const target = join(folder, 'target');
+    const result = await outwrite(['export', file, target]);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('a second name leads to it');
+    expect(readFileSync(join(target, 'sound', 'file'), 'utf8')).toBe('sound');
+    expect(readFileSync(join(target, '0', '1', '2', 'file'), 'utf8')).toBe('x');
+    expect(readdirSync(target, { recursive: true }).length).toBeLessThan(10 * DEPTH);
   });
 });

@@ -5,6 +5,7 @@
  * staging needs, written back by `Staging`. `dirty` means that it is on the list of staging and holds a reservation there. An inode is
  * evicted only when it is clean, not open, and not being changed. Once `removed`, nothing finds it any more, and staging deletes its keys.
  */
+import { CorruptionError } from '@outwrite/blockdev';
 import type { FileMap } from '@outwrite/filemap';
 import type { DirectoryNames } from './directory-names.ts';
 import { FLAG_MAPPED, MODE_DIRECTORY, MODE_FILE, MODE_SYMLINK, MODE_TYPE_MASK } from './inode-mode.ts';
@@ -52,6 +53,9 @@ export class Inode {
   allocatedBytes: number;
   /** The names of a directory that are known. */
   names: DirectoryNames | null;
+  /** The one name of a directory, as a walk came by it: the directory that holds it (0 while none has), and the name. */
+  enteredFrom: number;
+  enteredAs: string;
 
   constructor(number: number, mode: number) {
     this.number = number;
@@ -81,6 +85,21 @@ export class Inode {
     this.map = null;
     this.allocatedBytes = -1;
     this.names = null;
+    this.enteredFrom = 0;
+    this.enteredAs = '';
+  }
+
+  /**
+   * Notes that a walk enters this directory by `name` in `directory`. Throws a `CorruptionError` if it was entered by another one: with several
+   * names a tree is a graph, in which there are more paths than anybody could walk.
+   */
+  enter(directory: number, name: string): void {
+    if (this.enteredFrom === 0) {
+      this.enteredFrom = directory;
+      this.enteredAs = name;
+    } else if (this.enteredFrom !== directory || this.enteredAs !== name) {
+      throw new CorruptionError(`directory ${this.number}`, 'a second name leads to it');
+    }
   }
 
   get isDirectory(): boolean {

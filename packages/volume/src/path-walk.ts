@@ -272,8 +272,7 @@ export class PathWalker {
     if (!inode.isDirectory) {
       throw new CorruptionError(`inode ${inode.number}`, 'its name calls it a directory, its record does not');
     }
-    // A damaged image can hold a directory within itself; a sound one is never this deep without ending.
-    if (this.#stack.length > PATH_BYTES_LIMIT * LINK_LIMIT) operation.fail('ELOOP');
+    inode.enter(this.#top.number, name);
     this.#stack.push(inode);
     this.#names.push(name);
     return true;

@@ -64,6 +64,7 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
   if (moved.isDirectory) {
     oldParent.linkCount--;
     newParent.linkCount++;
+    moved.enteredFrom = 0;
   }
   if (moved.isDirectory || moved.isSymlink) walker.forgetDirectories();
   if (replaced === null) return;

@@ -40,7 +40,7 @@ export function treeCommand(context: CommandContext): Command {
     .action(
       action(context, async (file: string, path: string, options: Options) => {
         const depthLimit = options.depth === undefined ? Number.POSITIVE_INFINITY : parseCount(options.depth);
-        await withVolumeToRead(file, options, (volume) =>
+        return await withVolumeToRead(file, options, (volume) =>
           new Drawing(context, volume, options, depthLimit).run(volumePath(path)),
         );
       }),
