@@ -2,7 +2,7 @@
  * A crash in the middle of a repair, at any point, leaves the volume as it was or repaired, and nothing in between.
  */
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
-import { crashPointsOf, testSeed } from '@outwrite/testkit';
+import { crashPointsOf, everyFault, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { KIND, Volume } from '../src/index.ts';
 import { volumeText } from './compare.ts';
@@ -84,5 +84,76 @@ describe.each(SIZES)('crashes in a repair, blocks of %i bytes', (blockSize) => {
     );
     expect(oldCount).toBeGreaterThan(5);
     expect(repairedCount).toBeGreaterThan(1);
+  });
+});
+
+describe('a repair after a crash', () => {
+  it.each(SIZES)('makes durable what it shows, blocks of %i bytes', async (blockSize) => {
+    const seed = testSeed('repair after a crash');
+    const base = make(blockSize);
+    harmTree(base, (tree) => tree.put(keys.plain(5, 0x77), new Uint8Array(3)));
+    const states: string[] = [];
+    const device = new SimulatedDevice({ medium: base.snapshot(), maxSizeBytes: 64 << 20 });
+    const volume = Volume.open(device, tuning);
+    for (let i = 0; i < 5; i++) {
+      volume.fs.writeFileSync(`/file-${i % 2}`, new Uint8Array(5 * blockSize + i).fill(0x50 + i));
+      states.push(volumeText(volume));
+      volume.commitSync();
+      device.note(states.length - 1);
+    }
+    let repairCount = 0;
+    await crashPointsOf(
+      device.trace,
+      (state) => {
+        const acknowledged = state.notes.filter((note): note is number => typeof note === 'number');
+        if (acknowledged.length === 0) return;
+        const report = Volume.repair(state.device);
+        expect(report).toMatchObject({ obstacle: null, remaining: [] });
+        if (report.changes.length > 0) repairCount++;
+        const text = volumeText(Volume.open(state.device, { ...tuning, readOnly: true }));
+        const before = state.notes.findLast((note): note is string => typeof note === 'string');
+        if (before !== undefined) expect(text).toBe(before);
+        else expect(states.indexOf(text)).toBeGreaterThanOrEqual(Math.max(...acknowledged));
+        state.device.note(text);
+      },
+      {
+        seed,
+        pieceBytes: blockSize,
+        device: { maxSizeBytes: 64 << 20 },
+        rounds: 2,
+        statesOfNextRound: 3,
+        maxStates: 50,
+      },
+    );
+    expect(repairCount).toBeGreaterThan(20);
+  });
+
+  it('does so for what a flush that failed left visible', async () => {
+    const base = make(512);
+    harmTree(base, (tree) => tree.put(keys.plain(5, 0x77), new Uint8Array(3)));
+    let newerCount = 0;
+    const { runCount } = await everyFault(
+      (device) => {
+        const volume = Volume.open(device, tuning);
+        for (let i = 0; i < 5; i++) {
+          volume.fs.writeFileSync('/file', new Uint8Array(900 + i).fill(0x50 + i));
+          volume.commitSync();
+          device.note(i);
+        }
+      },
+      ({ device, notes }) => {
+        const killed = device.kill({ trace: false });
+        expect(Volume.repair(killed)).toMatchObject({ obstacle: null, remaining: [] });
+        const text = volumeText(Volume.open(killed, { ...tuning, readOnly: true }));
+        const acknowledged = Math.max(-1, ...(notes as number[]));
+        if (text.includes(`${900 + acknowledged + 1}:`)) newerCount++;
+        const cut = new SimulatedDevice({ medium: killed.medium.durableImage(), maxSizeBytes: 64 << 20 });
+        expect(volumeText(Volume.open(cut, { ...tuning, readOnly: true }))).toBe(text);
+        expect(Volume.repair(cut)).toEqual({ changes: [], obstacle: null, remaining: [] });
+      },
+      { device: { medium: base.snapshot(), maxSizeBytes: 64 << 20 }, operations: ['flush'] },
+    );
+    expect(runCount).toBeGreaterThan(5);
+    expect(newerCount).toBeGreaterThan(1);
   });
 });
