@@ -84,6 +84,13 @@ describe.each([512, 4096, 16384])('with blocks of %i bytes', (blockSize) => {
     expect(report.complete).toBe(true);
     expect(told).toContain('bad-name');
     expect(report.damaged).toContainEqual({ inode: DIRECTORY, path: '/a/dir' });
+    volume.closeSync();
+    const repair = Volume.repair(device);
+    expect(repair).toMatchObject({ obstacle: null });
+    const mended = Volume.open(device, { ...tuning, readOnly: true });
+    expect([...mended.check()]).toEqual([]);
+    expect(mended.fs.readdirSync('/a/dir')).toEqual(['sound']);
+    expect(mended.fs.readFileSync('/a/dir/sound', 'utf8')).toBe('sound');
   });
 
   it('the longest name is none of them', () => {
