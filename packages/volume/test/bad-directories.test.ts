@@ -62,6 +62,15 @@ describe.each<[string, [number, string, number][]]>([
     fs.rmSync('/sound', { recursive: true });
     expect(fs.existsSync('/sound')).toBe(false);
   });
+
+  it('is mended by repair, which keeps one name of each', () => {
+    const device = graph(names);
+    expect(Volume.repair(device).obstacle).toBe(null);
+    const volume = Volume.open(device, { ...tuning, readOnly: true });
+    expect([...volume.check()]).toEqual([]);
+    // The directories, `sound` and its file.
+    expect(volume.fs.readdirSync('/', { recursive: true })).toHaveLength(DEPTH + 2);
+  });
 });
 
 it('a sound directory can be moved, its old name given to another, and all are walked', () => {
