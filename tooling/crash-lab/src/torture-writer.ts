@@ -1,20 +1,20 @@
 /**
  * The process that is killed: works on a volume in a file and keeps a journal of what it did and was told, until it dies.
  *
- * Arguments: path of the volume, path of the journal, seed.
+ * Arguments: what is written (see `tortured`), path of the volume, path of the journal, seed.
  */
 import { appendFileSync } from 'node:fs';
 import { openFileDevice } from '@outwrite/blockdev/node';
 import { Random } from '@outwrite/testkit';
-import { volumeLayer, volumeModelOf } from './layers/volume-layer.ts';
-import { digestOf, tortureSettings } from './torture-settings.ts';
+import { digestOf, tortured, tortureSettings } from './torture-settings.ts';
 
-const [volumePath, journalPath, seed] = process.argv.slice(2) as [string, string, string];
+const [what, volumePath, journalPath, seed] = process.argv.slice(2) as [string, string, string, string];
 
 async function main(): Promise<void> {
   const random = new Random(Number(seed));
-  const subject = volumeLayer.open(openFileDevice(volumePath), tortureSettings, { readOnly: false, random });
-  const model = volumeModelOf(subject);
+  const { layer, modelOf } = tortured[what]!;
+  const subject = layer.open(openFileDevice(volumePath), tortureSettings, { readOnly: false, random });
+  const model = modelOf(subject);
   const note = (line: string): void => appendFileSync(journalPath, `${line}\n`);
   note(`S ${subject.openDelta} ${digestOf(model.text())}`);
   for (;;) {
@@ -24,7 +24,10 @@ async function main(): Promise<void> {
       let inSteps = false;
       note(`B ${deltaBefore}`);
       try {
-        inSteps = volumeLayer.change(subject, model, tortureSettings, random);
+        inSteps =
+          layer.changeAsync !== undefined && random.chance(0.5)
+            ? await layer.changeAsync(subject, model, tortureSettings, random)
+            : layer.change(subject, model, tortureSettings, random);
       } catch (error) {
         if ((error as { code?: string }).code !== 'ENOSPC') throw error;
       }

@@ -1,16 +1,18 @@
 /**
- * Torture: processes that write to a volume are killed with SIGKILL at random moments; what the next opening finds is judged against
- * their journal.
+ * Torture: processes that write to a volume, or to a store of keys and values, are killed with SIGKILL at random moments; what the next
+ * opening finds is judged against their journal. That opening is asked for at once, while the killed process may still be there with writes
+ * under way: it is locked out until they have ended.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LockedError } from '@outwrite/blockdev';
 import { openFileDevice } from '@outwrite/blockdev/node';
 import { Random } from '@outwrite/testkit';
 import { bundleWorker } from './lab-bundle.ts';
-import { volumeLayer } from './layers/volume-layer.ts';
-import { digestOf, tortureSettings } from './torture-settings.ts';
+import type { Subject } from './layer.ts';
+import { digestOf, type Tortured, tortured, tortureSettings } from './torture-settings.ts';
 
 export interface TortureReport {
   killCount: number;
@@ -26,28 +28,35 @@ export interface TortureOptions {
 }
 
 const LONGEST_LIFE_MS = 2500;
+/** A killed process is gone by then. */
+const LOCK_LIMIT_MS = 10_000;
 
 export async function torture(options: TortureOptions): Promise<TortureReport> {
   const random = new Random(options.seed);
   const report: TortureReport = { killCount: 0, ackCount: 0, losses: [] };
   const folder = mkdtempSync(join(tmpdir(), 'outwrite-torture-'));
-  const volumePath = join(folder, 'volume');
   const journalPath = join(folder, 'journal');
   const writerPath = join(folder, 'writer.cjs');
+  const pathOf = (what: string): string => join(folder, what);
   try {
     writeFileSync(writerPath, await bundleWorker('torture-writer.ts'));
-    const made = volumeLayer.format(openFileDevice(volumePath, { create: true }), tortureSettings, random);
-    await made.close();
+    for (const [what, { layer }] of Object.entries(tortured)) {
+      await layer.format(openFileDevice(pathOf(what), { create: true }), tortureSettings, random).close();
+    }
     const end = Date.now() + options.seconds * 1000;
     while (Date.now() < end) {
+      const what = random.pick(Object.keys(tortured));
+      const volumePath = pathOf(what);
       writeFileSync(journalPath, '');
-      await killedWriter(
-        [writerPath, volumePath, journalPath, String(random.u32())],
+      const { gone } = await killedWriter(
+        [writerPath, what, volumePath, journalPath, String(random.u32())],
         random.between(30, LONGEST_LIFE_MS),
       );
+      if (random.chance(0.5)) await gone;
       report.killCount++;
-      const loss = await judgeVolume(volumePath, readFileSync(journalPath, 'utf8'), report, random);
-      if (loss !== null) report.losses.push(`kill ${report.killCount} of seed ${options.seed}: ${loss}`);
+      const loss = await judgeVolume(tortured[what]!, volumePath, journalPath, report, random);
+      if (loss !== null) report.losses.push(`kill ${report.killCount} (${what}) of seed ${options.seed}: ${loss}`);
+      await gone;
       options.progress?.(report);
     }
   } finally {
@@ -56,25 +65,51 @@ export async function torture(options: TortureOptions): Promise<TortureReport> {
   return report;
 }
 
-function killedWriter(commandArguments: string[], lifeMs: number): Promise<void> {
+/** Starts a writer and kills it. Resolves when the signal was sent, with a promise of its end. */
+function killedWriter(commandArguments: string[], lifeMs: number): Promise<{ gone: Promise<void> }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, commandArguments, { stdio: ['ignore', 'ignore', 'inherit'] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), lifeMs);
+    const gone = new Promise<void>((ended) => void child.on('exit', () => ended()));
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      resolve({ gone });
+    }, lifeMs);
     child.on('exit', () => {
       clearTimeout(timer);
-      resolve();
+      resolve({ gone });
     });
   });
 }
 
+/** Opens the volume as soon as its writer lets go of it. */
+async function openedAtOnce({ layer }: Tortured, path: string, random: Random): Promise<Subject> {
+  const end = Date.now() + LOCK_LIMIT_MS;
+  for (;;) {
+    try {
+      return layer.open(openFileDevice(path), tortureSettings, { readOnly: false, random });
+    } catch (error) {
+      if (!(error instanceof LockedError) || Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+}
+
 /** Opens the volume and says what is wrong, or null. */
 async function judgeVolume(
+  what: Tortured,
   path: string,
-  journal: string,
+  journalPath: string,
   report: TortureReport,
   random: Random,
 ): Promise<string | null> {
-  // The last line may have been cut off by the kill.
+  let subject: Subject;
+  try {
+    subject = await openedAtOnce(what, path, random);
+  } catch (error) {
+    return `the volume does not open: ${(error as Error).stack}`;
+  }
+  // Nobody writes to it any more. The last line may have been cut off by the kill.
+  const journal = readFileSync(journalPath, 'utf8');
   const lines = journal
     .slice(0, journal.lastIndexOf('\n') + 1)
     .split('\n')
@@ -85,7 +120,10 @@ async function judgeVolume(
   let begun = Number.POSITIVE_INFINITY;
   for (const line of lines) {
     const [kind, first, second] = line.split(' ') as [string, string, string];
-    if (kind === 'E') return line;
+    if (kind === 'E') {
+      await subject.close();
+      return line;
+    }
     if (kind === 'B') begun = Number(first);
     if (kind === 'S') begun = Number.POSITIVE_INFINITY;
     if (kind === 'S') digests.set(Number(first), second);
@@ -94,12 +132,6 @@ async function judgeVolume(
       report.ackCount++;
       acked = Math.max(acked, Number(first));
     }
-  }
-  let subject: ReturnType<typeof volumeLayer.open>;
-  try {
-    subject = volumeLayer.open(openFileDevice(path), tortureSettings, { readOnly: false, random });
-  } catch (error) {
-    return `the volume does not open: ${(error as Error).stack}`;
   }
   try {
     const { delta } = subject.recovery!;

@@ -93,3 +93,33 @@ export function callContent(fs: VolumeFs): string {
   walk('');
   return lines.sort().join('\n');
 }
+
+/** The model of what an open volume holds. */
+export function callModelOf(fs: VolumeFs): CallModel {
+  const nodes = new Map<string, CallNode>();
+  const files = new Map<number, CallNode>();
+  const walk = (folder: string): void => {
+    for (const name of fs.readdirSync(folder === '' ? '/' : folder) as string[]) {
+      const path = `${folder}/${name}`;
+      const stats = fs.lstatSync(path);
+      const attributes = attributesOf(fs, path);
+      if (stats.isDirectory()) {
+        nodes.set(path, { type: 'directory', attributes });
+        walk(path);
+        continue;
+      }
+      const inode = Number(stats.ino);
+      let node = files.get(inode);
+      if (node === undefined) {
+        const links = Number(stats.nlink);
+        node = stats.isSymbolicLink()
+          ? { type: 'link', target: fs.readlinkSync(path), links, attributes }
+          : { type: 'file', bytes: fs.readFileSync(path) as Uint8Array, links, attributes };
+        files.set(inode, node);
+      }
+      nodes.set(path, node);
+    }
+  };
+  walk('');
+  return new CallModel(nodes);
+}
