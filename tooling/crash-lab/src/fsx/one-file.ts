@@ -2,7 +2,7 @@
  * Random reads, writes, truncates and punched holes on one file, against an array of bytes: after the idea of `fsx`.
  *
  * Lengths and positions crowd around the edges of blocks. Commits, checkpoints and reopenings come between; the content is compared after
- * every operation, the volume checked after each reopening and at the end.
+ * every operation, the volume checked after each commit, checkpoint and reopening, and at the end.
  */
 import { MemoryDevice } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
@@ -72,10 +72,12 @@ export function runOneFile(blockBytes: number, random: Random, stop: () => boole
     }
     if (draw < 94) {
       volume.commitSync();
+      checkVolume(volume, 'after a commit');
       return 'commit';
     }
     if (draw < 97) {
       volume.checkpointSync();
+      checkVolume(volume, 'after a checkpoint');
       return 'checkpoint';
     }
     // Closed, or left as a killed process leaves it.
