@@ -154,7 +154,7 @@ export class AllocLog {
     const { repair } = options;
     const storedMapBlocks = repair === undefined ? [] : beginRebuild(core);
     if (repair === undefined) loadFreeMap(core);
-    const recovered = recoverLog(device, slots.chosen);
+    const recovered = recoverLog(device, slots.chosen, repair !== undefined);
     if (recovered.damage !== null && !readOnly && repair === undefined) throw recovered.damage;
     const report = recoveryReport(
       slots,

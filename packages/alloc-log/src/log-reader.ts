@@ -82,8 +82,11 @@ class ChainSource {
   }
 }
 
-/** Follows the chain that begins where `superblock` says. Never throws for what it finds in the chain; device errors pass through. */
-export function readLogChain(device: BlockDevice, superblock: Superblock): LogChain {
+/**
+ * Follows the chain that begins where `superblock` says. Never throws for what it finds in the chain; device errors pass through, unless
+ * `isRepairing`: then a block that cannot be read is damage like any other.
+ */
+export function readLogChain(device: BlockDevice, superblock: Superblock, isRepairing: boolean = false): LogChain {
   const source = new ChainSource(device, superblock.blockBytes);
   const chain: LogChain = { deltas: [], unfinished: null, damage: null };
   const seen = new Set<number>();
@@ -94,7 +97,13 @@ export function readLogChain(device: BlockDevice, superblock: Superblock): LogCh
   const stream = new ByteWriter();
   let blocks: number[] = [];
   for (;;) {
-    const bytes = block >= superblock.blockLimit || seen.has(block) ? null : source.read(block);
+    let bytes: Uint8Array | null = null;
+    try {
+      if (block < superblock.blockLimit && !seen.has(block)) bytes = source.read(block);
+    } catch (error) {
+      if (!isRepairing || !(error instanceof DeviceError)) throw error;
+      chain.damage = new CorruptionError('log block', `it cannot be read: ${error.message}`, { block, cause: error });
+    }
     const header = bytes === null ? null : decodeLogBlock(bytes);
     const fits =
       header !== null &&

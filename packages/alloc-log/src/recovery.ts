@@ -5,7 +5,7 @@
  * place as held; then the promises. The last delta counts only if everything that it lists is there, unless it was flushed first; a
  * successor vouches for every other.
  */
-import { assert, type BlockDevice, CorruptionError, xxh32 } from '@outwrite/blockdev';
+import { assert, type BlockDevice, CorruptionError, DeviceError, xxh32 } from '@outwrite/blockdev';
 import type { BlockPointer } from './block-pointer.ts';
 import { type LogBeyond, readBeyond } from './log-beyond.ts';
 import type { LogCore } from './log-core.ts';
@@ -30,8 +30,8 @@ export interface RecoveredLog {
   droppedDelta: number | null;
 }
 
-export function recoverLog(device: BlockDevice, superblock: Superblock): RecoveredLog {
-  const chain: LogChain = readLogChain(device, superblock);
+export function recoverLog(device: BlockDevice, superblock: Superblock, isRepairing: boolean): RecoveredLog {
+  const chain: LogChain = readLogChain(device, superblock, isRepairing);
   const kept = chain.deltas;
   let dropped: LoggedDelta | null = null;
   const last = kept[kept.length - 1];
@@ -42,7 +42,7 @@ export function recoverLog(device: BlockDevice, superblock: Superblock): Recover
     isLast &&
     chain.damage === null &&
     !last.flushedFirst &&
-    !isAllThere(device, superblock, last)
+    !isAllThere(device, superblock, last, isRepairing)
   ) {
     dropped = last;
     kept.pop();
@@ -58,13 +58,21 @@ export function recoverLog(device: BlockDevice, superblock: Superblock): Recover
   };
 }
 
-/** Whether every block that the delta wrote holds what the delta says. */
-function isAllThere(device: BlockDevice, superblock: Superblock, logged: LoggedDelta): boolean {
+/**
+ * Whether every block that the delta wrote holds what the delta says. With `isRepairing` one that cannot be read does not count: a crash
+ * leaves no such thing, and a repair gives up that block and not the delta.
+ */
+function isAllThere(device: BlockDevice, superblock: Superblock, logged: LoggedDelta, isRepairing: boolean): boolean {
   const { blockBytes } = superblock;
   const bytes = new Uint8Array(blockBytes);
   const isThere = (block: number, checksum: number): boolean => {
     if ((block + 1) * blockBytes > device.sizeBytes) return false;
-    device.readSync(block * blockBytes, [bytes]);
+    try {
+      device.readSync(block * blockBytes, [bytes]);
+    } catch (error) {
+      if (!isRepairing || !(error instanceof DeviceError)) throw error;
+      return true;
+    }
     return xxh32(bytes) === checksum;
   };
   for (const { pointer } of logged.records.at) {

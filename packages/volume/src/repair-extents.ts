@@ -12,6 +12,9 @@ import { contentRuns } from './content-runs.ts';
 import { decodeKeyHead, KIND } from './key-format.ts';
 import type { RepairState } from './repair-state.ts';
 
+/** Data blocks read at once. */
+const RUN_BLOCKS = 64;
+
 /** The last extents of a file, as long as one that follows could overlap them. */
 interface OpenExtent {
   readonly key: Uint8Array;
@@ -25,6 +28,10 @@ export class ExtentRepair {
   readonly #whyDamaged: (block: number) => string;
   /** Where the last block ends that something refers to. */
   endBlock = 0;
+  // Blocks that were read last.
+  readonly #run: Uint8Array;
+  #runStart = 0;
+  #runEnd = 0;
   #inode = -1;
   #open: OpenExtent[] = [];
 
@@ -33,6 +40,7 @@ export class ExtentRepair {
     this.#state = state;
     this.#claimed = new SpaceAudit(state.head.log);
     this.#whyDamaged = whyDamaged;
+    this.#run = new Uint8Array(RUN_BLOCKS * state.head.log.blockSize);
   }
 
   /** Before any extent: what nodes and the volume itself have. Drops large values that have blocks of something else. */
@@ -131,7 +139,7 @@ export class ExtentRepair {
       const problem =
         index >= mostBlocks
           ? 'lies beyond the end of every file'
-          : (this.#problemOf(start + i, isContent ? checksums[i]! : null) ??
+          : (this.#problemOf(start + i, isContent ? checksums[i]! : null, checksums.length - i) ??
             this.#reach(start + i, 1, `inode ${inode}`)[0]?.message);
       if (problem === undefined) continue;
       const message = `inode ${inode}: block ${index} of the file will read as zeros: block ${start + i} ${problem}`;
@@ -150,18 +158,34 @@ export class ExtentRepair {
   }
 
   /** What is no content any more is given without its checksum: it only has to be on the device. */
-  #problemOf(block: number, checksum: number | null): string | undefined {
+  #problemOf(block: number, checksum: number | null, blocksLeft: number): string | undefined {
     const { device, blockSize } = this.#state.head.log;
     if ((block + 1) * blockSize > device.sizeBytes) return 'lies beyond the end of the device';
     if (checksum === null) return undefined;
-    const bytes = new Uint8Array(blockSize);
+    if (block < this.#runStart || block >= this.#runEnd) {
+      const count = Math.min(RUN_BLOCKS, blocksLeft, Math.floor(device.sizeBytes / blockSize) - block);
+      let problem = this.#readRun(block, count);
+      if (problem !== null && count > 1) problem = this.#readRun(block, 1);
+      if (problem !== null) return `cannot be read: ${problem}`;
+    }
+    const at = (block - this.#runStart) * blockSize;
+    const isSound = xxh32(this.#run, at, at + blockSize, 0) === checksum;
+    return isSound ? undefined : `does not have its checksum${this.#whyDamaged(block)}`;
+  }
+
+  /** Null, or why the device cannot read these blocks. */
+  #readRun(start: number, count: number): string | null {
+    const { device, blockSize } = this.#state.head.log;
+    this.#runStart = start;
+    this.#runEnd = start;
     try {
-      device.readSync(block * blockSize, [bytes]);
+      device.readSync(start * blockSize, [this.#run.subarray(0, count * blockSize)]);
     } catch (error) {
       if (!(error instanceof OutwriteError)) throw error;
-      return `cannot be read: ${error.message}`;
+      return error.message;
     }
-    return xxh32(bytes) === checksum ? undefined : `does not have its checksum${this.#whyDamaged(block)}`;
+    this.#runEnd = start + count;
+    return null;
   }
 }
 

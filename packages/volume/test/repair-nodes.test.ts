@@ -1,7 +1,7 @@
 /**
  * Repair of trees whose nodes cannot be read: what is lost is what stood there and no more, the report names it, and all else is as it was.
  */
-import { readSlots } from '@outwrite/alloc-log';
+import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { DeviceError } from '@outwrite/blockdev';
 import { TreeStore } from '@outwrite/btree-cow';
 import { Random, testSeed } from '@outwrite/testkit';
@@ -263,6 +263,35 @@ describe('repair of tree nodes', () => {
       expect(everything(repaired)).toEqual(expected);
       repaired.closeSync();
     }
+  });
+
+  it('so is one in the log: the log is cut there; or in what the last delta wrote', () => {
+    const device = makeLarge();
+    const volume = Volume.open(device, tuning);
+    for (let i = 0; i < 4; i++) {
+      volume.fs.writeFileSync(`/late-${i}`, new Uint8Array(3 * BLOCK).fill(0xa0 + i));
+      volume.commitSync();
+    }
+    const image = device.snapshot();
+    const { deltas } = readLogChain(device, readSlots(device).chosen);
+    const inLog = new FailingDevice(image, deltas[2]!.blocks[0]! * BLOCK);
+    expect(() => Volume.open(inLog, tuning)).toThrow(DeviceError);
+    const cut = Volume.repair(inLog);
+    expect(cut).toMatchObject({ obstacle: null, remaining: [], changes: [{ code: 'log-cut' }] });
+    const names = Volume.open(inLog, { ...tuning, readOnly: true }).fs.readdirSync('/');
+    expect(names.filter((name) => name.startsWith('late'))).toEqual(['late-0', 'late-1']);
+    const last = deltas[3]!.records.writes.find(({ kind }) => kind === 'data')!;
+    const inData = new FailingDevice(image, (last.start + 1) * BLOCK);
+    const mended = Volume.repair(inData);
+    expect(mended).toMatchObject({
+      obstacle: null,
+      remaining: [],
+      changes: [{ code: 'block-dropped', path: '/late-3' }],
+    });
+    const content = new Uint8Array(3 * BLOCK).fill(0xa3);
+    content.fill(0, BLOCK, 2 * BLOCK);
+    const after = Volume.open(inData, { ...tuning, readOnly: true }).fs.readFileSync('/late-3');
+    expect(Buffer.compare(after, content)).toBe(0);
   });
 
   it('a sector that the device cannot read is as lost as one that holds something else', () => {
