@@ -1,6 +1,6 @@
 /**
- * What is demanded of a bad image: opening it (read-only and writable), reading everything, checking it, decoding its log, and repairing it
- * each end with a result or a typed error, and soon; a repair that does not refuse ends clean (`repair-trial.ts`).
+ * What is demanded of a bad image: opening it (read-only and writable), reading everything, checking it, decoding its log, working
+ * on it (`work-trial.ts`), and repairing it each end with a result or a typed error, and soon; a repair that does not refuse ends clean (`repair-trial.ts`).
  */
 import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { MemoryDevice, OutwriteError } from '@outwrite/blockdev';
@@ -8,6 +8,7 @@ import { decodeAt, decodeGone, maxKeyBytes, OrderedStore } from '@outwrite/btree
 import { Volume } from '@outwrite/volume';
 import { tryRepair } from './repair-trial.ts';
 import type { SampleImage } from './sample-images.ts';
+import { typed, workOnStore, workOnVolume } from './work-trial.ts';
 
 /** One step of a trial may not take longer. */
 export const STEP_LIMIT_MS = 10_000;
@@ -26,6 +27,8 @@ export function tryImage(holds: SampleImage['holds'], image: Uint8Array): string
     const step = holds === 'files' ? useVolume : useStore;
     steps.push([readOnly ? 'read-only' : 'writable', () => step(image, readOnly)]);
   }
+  const work = holds === 'files' ? workOnVolume : workOnStore;
+  steps.push(['work', () => work(deviceOf(image), CACHE_BYTES)]);
   if (holds === 'files') steps.push(['repair', () => void tryRepair(image)]);
   for (const [name, step] of steps) {
     const begin = performance.now();
@@ -55,15 +58,6 @@ function decodeLog(image: Uint8Array): void {
   for (const { records } of deltas) {
     for (const payload of records.gone) typed(() => decodeGone(payload, maxSeparatorBytes));
     for (const { payload } of records.at) typed(() => decodeAt(payload, maxSeparatorBytes));
-  }
-}
-
-/** Goes on after a typed error. */
-function typed(step: () => void): void {
-  try {
-    step();
-  } catch (error) {
-    if (!(error instanceof OutwriteError)) throw error;
   }
 }
 
