@@ -306,6 +306,7 @@ export class AllocLog {
       if (birth === core.open.number) {
         core.map.pages.clearUsed(start, count);
         core.open.gaveBack(start, count);
+        core.waitingBytes.drop(start, count);
       } else {
         core.holdBack(start, count);
         core.open.freed(start, count);
@@ -345,9 +346,34 @@ export class AllocLog {
     this.#core.open.frameWrites.push({ block, frame, checksum, kind });
   }
 
+  /**
+   * Writes blocks from `start` on, allocated in this delta, from a caller's memory, which is free to change afterwards. One checksum a
+   * block. A few blocks are copied and wait for the commit's write; read them with `readBlocks`. A write that fails latches the volume.
+   */
+  writeBlocks(start: number, buffers: readonly Uint8Array[], checksums: ArrayLike<number>, kind: ListedKind): void {
+    const core = this.#core;
+    const blockCount = checksums.length;
+    if (core.open.waitingBytes + blockCount * core.blockBytes <= core.bounds.waitingBytes) {
+      core.open.wroteDirectly(start, checksums, kind, core.waitingBytes.keep(start, buffers, blockCount));
+      core.counters.bytesWritten[kind] += blockCount * core.blockBytes;
+      return;
+    }
+    try {
+      core.device.writeSync(start * core.blockBytes, buffers);
+    } catch (error) {
+      throw this.latch(error);
+    }
+    this.writtenDirectly(start, checksums, kind);
+  }
+
+  /** Reads the blocks from `start` on into `target`, whole blocks, from the device or from what waits for a commit. Verifies nothing. */
+  readBlocks(start: number, target: Uint8Array): void {
+    this.#core.waitingBytes.read(start, target);
+  }
+
   /** The caller has written blocks from `start` on, allocated in this delta, synchronously. One checksum a block. */
   writtenDirectly(start: number, checksums: ArrayLike<number>, kind: ListedKind): void {
-    this.#core.open.wroteDirectly(start, checksums, kind);
+    this.#core.open.wroteDirectly(start, checksums, kind, null);
     this.#core.counters.bytesWritten[kind] += checksums.length * this.#core.blockBytes;
   }
 

@@ -18,6 +18,13 @@ import type { LogCore } from './log-core.ts';
 
 /** Space that small commits will use is zeroed ahead when less than this is left. */
 const ZERO_MARGIN_BYTES = 256 * 1024;
+/** A log of this length is fine in a volume of any size. */
+const MIN_LOG_BLOCKS = 256;
+
+/** Log blocks that a volume of this size may have: what they leave free can only be reused after two checkpoints. */
+function logBlocksOfVolume(sizeBlocks: number): number {
+  return Math.max(MIN_LOG_BLOCKS, sizeBlocks >>> 4);
+}
 
 interface Waiter {
   resolve(delta: number): void;
@@ -145,7 +152,7 @@ export class Committer {
     if (this.#checkpoint !== null) return null;
     const { bounds } = core;
     const due =
-      core.logBlockCount >= bounds.logBlocks ||
+      core.logBlockCount >= Math.min(bounds.logBlocks, logBlocksOfVolume(core.map.pages.sizeBlocks)) ||
       core.promiseCount >= bounds.promises ||
       core.provisional.count >= bounds.nodes ||
       core.map.pages.changed.size >= bounds.nodes;
@@ -313,6 +320,7 @@ export class Committer {
     else flight.releaseFrames();
     this.#flight = null;
     core.waiting.deltaDurable(flight.delta);
+    core.waitingBytes.written(flight.directWrites);
     core.client.durable?.(flight.delta);
     this.#resolveCurrent();
     for (const listener of this.#settledListeners.splice(0)) listener();
@@ -365,7 +373,7 @@ export class Committer {
     const { pages } = core.map;
     if (this.#zeroing || core.latched !== null || flight.flushedFirst || flight.log.sizeBytes > ZERO_MARGIN_BYTES)
       return;
-    const spaceAheadBytes = (pages.sizeBlocks - core.map.cursor) * core.blockBytes;
+    const spaceAheadBytes = core.map.aheadCount * core.blockBytes;
     if (spaceAheadBytes >= ZERO_MARGIN_BYTES || core.map.wouldGoRound) return;
     const start = pages.sizeBlocks;
     const count = Math.min(Math.floor(core.bounds.zeroAheadBytes / core.blockBytes), pages.blockLimit - start);

@@ -9,8 +9,8 @@ import { type Frame, WriteBatch } from '@outwrite/buffer-cache';
 import type { BlockPointer } from './block-pointer.ts';
 import { encodeDelta } from './delta-encoder.ts';
 import type { LogCore } from './log-core.ts';
-import type { AtPromise, DeltaRecords, ListedWrite } from './log-record-format.ts';
-import { OpenDelta } from './open-delta.ts';
+import type { AtPromise, DeltaRecords } from './log-record-format.ts';
+import { type DirectWrite, OpenDelta } from './open-delta.ts';
 
 export interface Stager {
   /** Writes back everything that is kept as objects or dirty pages, in key order; must not fail for want of space. */
@@ -26,7 +26,7 @@ export class DeltaFlight {
   readonly log: WriteBatch;
   /** Frames that are marked as being written until the delta is durable. */
   readonly frames: Frame[];
-  readonly directWrites: readonly ListedWrite[];
+  readonly directWrites: readonly DirectWrite[];
   settled = false;
   /** An asynchronous write of this flight has not returned. */
   writeInFlight = false;
@@ -39,7 +39,7 @@ export class DeltaFlight {
       blocks: WriteBatch;
       log: WriteBatch;
       frames: Frame[];
-      directWrites: readonly ListedWrite[];
+      directWrites: readonly DirectWrite[];
     },
   ) {
     this.core = core;
@@ -58,7 +58,9 @@ export class DeltaFlight {
   rewriteDirectWrites(): void {
     const { core } = this;
     const bytes = new Uint8Array(core.blockBytes);
-    for (const { start, checksums } of this.directWrites) {
+    for (const { start, checksums, pieces } of this.directWrites) {
+      // What waited for the commit is part of its batch.
+      if (pieces !== null) continue;
       for (let i = 0; i < checksums.length; i++) {
         const position = (start + i) * core.blockBytes;
         core.device.readSync(position, [bytes]);
@@ -136,6 +138,9 @@ export function closeDelta(core: LogCore, stagers: readonly Stager[]): DeltaFlig
   for (const { block, frame, kind } of open.frameWrites) {
     blocks.add(block, cache.bytesOf(frame));
     counters.bytesWritten[kind] += blockBytes;
+  }
+  for (const { start, pieces } of open.directWrites) {
+    if (pieces !== null) for (let i = 0; i < pieces.length; i++) blocks.add(start + i, pieces[i]!);
   }
   core.waiting.untilDelta(delta, records.frees);
   core.promiseCount += gone.length + at.length;

@@ -1,10 +1,12 @@
 /**
  * The free map: where to allocate, and the image of it that a checkpoint stores.
  *
- * Two cursors serve two kinds of requests. Small ones (log, leaves, small data) follow one another from a cursor through the space that
- * was written before, so that a delta lands in one run; they go round when a good part of that space is free again, and reach beyond
- * it otherwise. Long ones take a free run of at least 64 blocks if there is one, else fresh space at the end. No request looks at more
- * than the summaries and the pages that it allocates from.
+ * Three kinds of requests are served. Single blocks (log, leaves, index nodes) and short extents (data, values) each follow one another
+ * through a *zone* of their own: a run of 64 blocks that a zone lays claim to, then the next one. So what a delta writes lands in two runs,
+ * the blocks of a file that grows stand next to each other, and the space that short-lived blocks leave behind is long runs again. A zone
+ * looks for a free long run first, takes fresh space at the end as long as little of the written space is free, and else takes the holes
+ * from where it is, round and round. Long extents take a free long run if there is one, else fresh space. A claim binds nobody: it only
+ * keeps the zones apart. No request looks at more than the summaries and the pages that it allocates from.
  *
  * The image contains its own allocations: pages and nodes get new places until doing so changes no further page (`writeImage`).
  */
@@ -29,16 +31,26 @@ export interface FreeMapImage {
   retired: number[];
 }
 
-/** Small requests go round when at least this part of the written space is free. */
-const GO_ROUND_PART = 8;
+/** Zones take holes, rather than fresh space, when at least this part of the written space is free, and so many blocks. */
+const GO_ROUND_PART = 4;
+const GO_ROUND_BLOCKS = 2048;
+
+/** Where small requests of one kind are served: at `next`, and undisturbed by the other kind up to `end`. */
+interface Zone {
+  next: number;
+  end: number;
+}
 
 export class FreeMap {
   readonly pages: MapPages;
   readonly #fanOut: number;
   /** `#nodes[i]` are the stored nodes of level i + 1; the last level has one node, the root. */
   #nodes: FreeMapEntry[][] = [];
-  #cursor = 0;
+  readonly #singles: Zone = { next: 0, end: 0 };
+  readonly #extents: Zone = { next: 0, end: 0 };
   #longCursor = 0;
+  /** What had been returned when a zone last found no long run. */
+  #returnedAtFailure = -1;
 
   constructor(device: BlockDevice, options: { blockBytes: number; blockLimit: number }) {
     this.pages = new MapPages(device, options);
@@ -50,43 +62,35 @@ export class FreeMap {
     return this.pages.availableCount + this.pages.blockLimit - this.pages.sizeBlocks;
   }
 
-  /** Where the next small request will look first. */
-  get cursor(): number {
-    return this.#cursor;
+  /** Blocks between the zone that is further on and the end of the space that was written before. */
+  get aheadCount(): number {
+    return this.pages.sizeBlocks - Math.max(this.#singles.next, this.#extents.next);
   }
 
-  /** Whether small requests would go round to the beginning rather than reach beyond the end. */
+  /** Whether zones would take holes rather than reach beyond the end. */
   get wouldGoRound(): boolean {
-    return this.pages.availableCount * GO_ROUND_PART >= this.pages.sizeBlocks;
+    const { availableCount, sizeBlocks } = this.pages;
+    return availableCount * GO_ROUND_PART >= sizeBlocks && availableCount >= GO_ROUND_BLOCKS;
   }
 
   /** Finds one block, or -1 when none is left. The caller marks it used or held before it asks again. */
   findBlock(): number {
-    const found = this.#findSmall();
-    if (found !== -1) this.#cursor = found + 1;
+    const found = this.#findIn(this.#singles, this.#extents);
+    if (found !== -1) this.#singles.next = found + 1;
     return found;
   }
 
   /** Finds 1 to `blockCount` consecutive blocks near `goal` (default: where the last ones were), or null when none is left. */
   findExtent(blockCount: number, goal?: number): Extent | null {
-    if (blockCount < LONG_RUN_BLOCKS) {
-      let start = goal === undefined ? -1 : this.#availableAt(goal);
-      if (start === -1) start = this.#findSmall();
-      if (start === -1) return null;
-      const count =
-        start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
-      this.#cursor = start + count;
-      return { start, count };
-    }
-    let start = goal === undefined ? -1 : this.#availableAt(goal);
-    if (start === -1) start = this.pages.nextLongRun(this.#longCursor);
-    if (start === -1) start = this.pages.nextLongRun(0);
-    if (start === -1 && this.#freshCount(blockCount) > 0) start = this.pages.sizeBlocks;
-    if (start === -1) start = this.#findSmall();
+    const isLong = blockCount >= LONG_RUN_BLOCKS;
+    let start = goal === undefined || contains(this.#singles, goal) ? -1 : this.#availableAt(goal);
+    if (start === -1 && isLong) start = this.#findLong();
+    if (start === -1) start = this.#findIn(this.#extents, this.#singles);
     if (start === -1) return null;
-    const count =
-      start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(blockCount);
-    this.#longCursor = start + count;
+    const count = start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(start, blockCount);
+    if (isLong) this.#longCursor = start + count;
+    else if (start === goal && !contains(this.#extents, start)) moveTo(this.#extents, start + count);
+    else this.#extents.next = start + count;
     return { start, count };
   }
 
@@ -96,20 +100,54 @@ export class FreeMap {
     return this.pages.nextAvailable(goal) === goal ? goal : -1;
   }
 
-  #freshCount(blockCount: number): number {
-    return Math.min(blockCount, this.pages.blockLimit - this.pages.sizeBlocks);
+  #freshCount(start: number, blockCount: number): number {
+    return Math.min(blockCount, this.pages.blockLimit - start);
   }
 
-  #findSmall(): number {
+  #findLong(): number {
     const { pages } = this;
-    const ahead = pages.nextAvailable(this.#cursor);
+    const ahead = pages.nextLongRun(this.#longCursor);
     if (ahead !== -1) return ahead;
-    const fresh = this.#freshCount(1) > 0;
-    if (!fresh || this.wouldGoRound) {
-      const found = pages.nextAvailable(0);
-      if (found !== -1) return found;
+    const found = pages.nextLongRun(0);
+    if (found !== -1) return found;
+    return pages.sizeBlocks < pages.blockLimit ? pages.sizeBlocks : -1;
+  }
+
+  /** The next block of a zone, which claims another run when the present one is used up. */
+  #findIn(zone: Zone, other: Zone): number {
+    const { pages } = this;
+    if (zone.next < zone.end) {
+      const ahead = zone.next < pages.sizeBlocks ? pages.nextAvailable(zone.next) : zone.next;
+      if (ahead !== -1 && ahead < zone.end && ahead < pages.blockLimit) return ahead;
     }
-    return fresh ? pages.sizeBlocks : -1;
+    let start = -1;
+    if (pages.returnedCount - this.#returnedAtFailure >= LONG_RUN_BLOCKS || this.#returnedAtFailure === -1) {
+      start = this.#longRunBeside(other, zone.next);
+      if (start === -1) start = this.#longRunBeside(other, 0);
+      this.#returnedAtFailure = start === -1 ? pages.returnedCount : -1;
+    }
+    if (start === -1 && !this.wouldGoRound) {
+      start = Math.max(pages.sizeBlocks, other.end);
+      if (start >= pages.blockLimit) start = -1;
+    }
+    if (start !== -1) {
+      zone.next = start;
+      zone.end = start + LONG_RUN_BLOCKS;
+      return start;
+    }
+    start = pages.nextAvailable(zone.next);
+    if (start === -1) start = pages.nextAvailable(0);
+    if (start === -1 && pages.sizeBlocks < pages.blockLimit) start = pages.sizeBlocks;
+    if (start !== -1) moveTo(zone, start);
+    return start;
+  }
+
+  /** A free long run at `from` or after it that is not what the other zone claims, or -1. */
+  #longRunBeside(other: Zone, from: number): number {
+    const { pages } = this;
+    const start = pages.nextLongRun(from);
+    if (start === -1 || start + LONG_RUN_BLOCKS <= other.next || start >= other.end) return start;
+    return pages.nextLongRun(other.end);
   }
 
   /** Upper bound of the blocks that `writeImage` would allocate now, with some pages more than are changed yet. */
@@ -299,6 +337,16 @@ export class FreeMap {
     for (const nodes of this.#nodes)
       for (const { pointer } of nodes) if (pointer.block !== NIL_BLOCK) yield pointer.block;
   }
+}
+
+function contains(zone: Zone, block: number): boolean {
+  return block >= zone.next && block < zone.end;
+}
+
+/** Lets a zone go on at `block`, with no claim to what follows. */
+function moveTo(zone: Zone, block: number): void {
+  zone.next = block;
+  zone.end = block;
 }
 
 function idleEntry(): FreeMapEntry {

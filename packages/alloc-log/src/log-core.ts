@@ -19,6 +19,7 @@ import type { LogCounters } from './log-stats.ts';
 import { OpenDelta } from './open-delta.ts';
 import { ProvisionalNumbers } from './provisional-numbers.ts';
 import type { Superblock } from './superblock-format.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
 import type { WaitingList } from './waiting-list.ts';
 
 /** Bounds that decide when work is done early. */
@@ -35,6 +36,8 @@ export interface LogBounds {
   zeroAheadBytes: number;
   /** Dirty memory in blocks above which `ensure` commits. */
   dirtyBlocks: number;
+  /** Direct writes of one delta, in bytes, that wait for the commit's write instead of being made at once. */
+  waitingBytes: number;
   /** Batches up to this size are written synchronously: a call costs microseconds, handing a write to a thread a hundred. */
   syncWriteBytes: number;
 }
@@ -50,6 +53,7 @@ export class LogCore {
   readonly cache: BufferCache;
   readonly map: FreeMap;
   readonly waiting: WaitingList;
+  readonly waitingBytes: WaitingBytes;
   readonly client: LogClient;
   readonly bounds: LogBounds;
   readonly counters: LogCounters;
@@ -105,6 +109,7 @@ export class LogCore {
     this.superblock = parts.superblock;
     this.readOnly = parts.readOnly;
     this.blockBytes = parts.superblock.blockBytes;
+    this.waitingBytes = new WaitingBytes(parts.device, this.blockBytes);
     this.durableDelta = parts.superblock.delta;
     this.open = new OpenDelta(parts.superblock.delta + 1);
     this.chainNumber = parts.superblock.nextLogNumber;

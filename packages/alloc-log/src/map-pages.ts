@@ -38,6 +38,8 @@ export class MapPages {
   heldCount = 0;
   /** Blocks below `sizeBlocks` that can be allocated. */
   availableCount = 0;
+  /** Counts up with every block that becomes available: as long as it is the same, a search that failed would fail again. */
+  returnedCount = 0;
 
   readonly #device: BlockDevice;
   readonly #pageShift: number;
@@ -246,6 +248,7 @@ export class MapPages {
   #refresh(page: number, availableBefore: number): void {
     const available = this.#availableIn(page);
     this.availableCount += available - availableBefore;
+    if (available > availableBefore) this.returnedCount += available - availableBefore;
     if (available > 0 !== availableBefore > 0) this.#withRoom.set(page, available > 0);
     if (available < LONG_RUN_BLOCKS) this.#withLongRun.set(page, false);
     else if (available > availableBefore) this.#withLongRun.set(page, true);

@@ -15,6 +15,12 @@ export interface FrameWrite {
   kind: ListedKind;
 }
 
+/** Blocks of leaf content that are written besides promised ones, with their bytes as long as these wait for the commit's own write. */
+export interface DirectWrite extends ListedWrite {
+  /** The bytes of each block; null: they are on the device already. */
+  readonly pieces: Uint8Array[] | null;
+}
+
 export class OpenDelta {
   readonly number: number;
   /** Something entered this delta, blocks or not. */
@@ -22,8 +28,10 @@ export class OpenDelta {
   /** It holds blocks that were written asynchronously from a caller's memory. */
   wroteFromCaller = false;
   readonly frameWrites: FrameWrite[] = [];
-  /** Blocks that are on the device already; their bytes are not in memory. */
-  directWrites: ListedWrite[] = [];
+  /** Blocks that do not pass through the cache. */
+  directWrites: DirectWrite[] = [];
+  /** Memory of those that wait. */
+  waitingBytes = 0;
   readonly #allocated: Extent[] = [];
   readonly #givenBack: Extent[] = [];
   readonly #freed: Extent[] = [];
@@ -57,14 +65,19 @@ export class OpenDelta {
     appendExtent(this.#freed, start, count);
   }
 
-  wroteDirectly(start: number, checksums: ArrayLike<number>, kind: ListedKind): void {
+  /** `pieces`: the bytes, one array a block, that the commit will write; null when they are on the device. */
+  wroteDirectly(start: number, checksums: ArrayLike<number>, kind: ListedKind, pieces: Uint8Array[] | null): void {
     this.changed = true;
+    if (pieces !== null) for (const { length } of pieces) this.waitingBytes += length;
     const last = this.directWrites[this.directWrites.length - 1];
     if (last !== undefined && last.kind === kind && last.start + last.checksums.length === start) {
-      for (let i = 0; i < checksums.length; i++) last.checksums.push(checksums[i]!);
-    } else {
-      this.directWrites.push({ start, checksums: Array.from(checksums), kind });
+      if ((last.pieces === null) === (pieces === null)) {
+        for (let i = 0; i < checksums.length; i++) last.checksums.push(checksums[i]!);
+        if (pieces !== null) last.pieces!.push(...pieces);
+        return;
+      }
     }
+    this.directWrites.push({ start, checksums: Array.from(checksums), kind, pieces });
   }
 
   netAllocations(): Extent[] {
@@ -94,16 +107,28 @@ export class OpenDelta {
   }
 
   #cutDirectWrites(start: number, end: number): void {
-    const kept: ListedWrite[] = [];
+    const kept: DirectWrite[] = [];
     for (const write of this.directWrites) {
       const writeEnd = write.start + write.checksums.length;
       if (writeEnd <= start || write.start >= end) {
         kept.push(write);
         continue;
       }
-      if (write.start < start) kept.push({ ...write, checksums: write.checksums.slice(0, start - write.start) });
-      if (writeEnd > end) kept.push({ ...write, start: end, checksums: write.checksums.slice(end - write.start) });
+      if (write.start < start) kept.push(partOf(write, 0, start - write.start));
+      if (writeEnd > end) kept.push(partOf(write, end - write.start, write.checksums.length));
     }
     this.directWrites = kept;
+    this.waitingBytes = 0;
+    for (const { pieces } of kept) if (pieces !== null) for (const { length } of pieces) this.waitingBytes += length;
   }
+}
+
+/** The blocks `[from, to)` of a write. */
+function partOf({ start, checksums, kind, pieces }: DirectWrite, from: number, to: number): DirectWrite {
+  return {
+    start: start + from,
+    checksums: checksums.slice(from, to),
+    kind,
+    pieces: pieces === null ? null : pieces.slice(from, to),
+  };
 }

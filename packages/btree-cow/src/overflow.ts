@@ -1,7 +1,8 @@
 /**
- * Overflow values: written straight from the caller's memory when they are put, read straight into the result.
+ * Overflow values: handed to the log when they are put, which writes long ones straight from the caller's memory, and read straight into
+ * the result.
  *
- * They are never cached. A value is written before the tree is changed: if the device cannot grow, the blocks are given back and nothing
+ * They are never cached. A value is handed over before the tree is changed: if the device cannot grow, the blocks are given back and nothing
  * has happened; if a write fails, the volume latches. Freeing needs the lists of all levels, which are read in the first half.
  */
 import type { Extent, Relocator } from '@outwrite/alloc-log';
@@ -67,12 +68,7 @@ export function writeOverflow(
     write(extent, bytes, offset) {
       const checksums = new Uint32Array(extent.count);
       const buffers = blocksOf(bytes, offset, extent.count, blockSize, checksums);
-      try {
-        log.device.writeSync(extent.start * blockSize, buffers);
-      } catch (error) {
-        throw log.latch(error);
-      }
-      log.writtenDirectly(extent.start, checksums, 'overflow');
+      log.writeBlocks(extent.start, buffers, checksums, 'overflow');
       return xxh32Words(checksums, 0, checksums.length);
     },
   };
@@ -185,7 +181,7 @@ function readStream(core: StoreCore, extents: readonly OverflowExtent[]): Uint8A
     if ((start + count) * blockSize > log.device.sizeBytes) {
       throw new CorruptionError('overflow extent', 'it lies beyond the end of the device', { block: start });
     }
-    log.device.readSync(start * blockSize, [bytes.subarray(offset, offset + count * blockSize)]);
+    log.readBlocks(start, bytes.subarray(offset, offset + count * blockSize));
     const checksums = new Uint32Array(count);
     for (let i = 0; i < count; i++) checksums[i] = xxh32Words(words, (offset >>> 2) + i * blockWords, blockWords);
     const actual = xxh32Words(checksums, 0, count);
