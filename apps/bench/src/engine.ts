@@ -5,7 +5,7 @@
  * each. Rules that make the figures comparable:
  *
  * - What an engine calls committed is on the device (flushed) when the call has returned or its promise has resolved. Engines for which
- *   that cannot be so (`tmpfs`, `memfs`) are marked volatile and are compared only where a goal names them.
+ *   that cannot be so (`tmpfs`, `memfs`) are marked volatile; a goal that names one compares it with Outwrite in a file on tmpfs.
  * - Bytes handed out by `get`, `read` and `scan` are copies that stay valid; the `fast` variants may reuse their memory.
  * - Each engine is used the way its manual recommends for speed at this durability; its file says which choices were made.
  * - All are given the same cache budget where they take one.

@@ -100,16 +100,17 @@ const TINY: Scale = {
 /** What a process does before it measures: enough for the engine's code to be compiled, with caches too small to count as memory. */
 export const WARM_UP: Scale = {
   ...TINY,
-  appendCount: { one: 60, ten: 30, hundred: 10 },
-  entryCount: 4_000,
-  readCount: 20_000,
-  overwriteCount: { every1: 60, every100: 2_000, every10000: 4_000 },
-  deleteCount: 2_000,
+  appendCount: { one: 300, ten: 100, hundred: 40 },
+  entryCount: 20_000,
+  readCount: 40_000,
+  overwriteCount: { every1: 200, every100: 10_000, every10000: 40_000 },
+  deleteCount: 10_000,
   keyValueCacheBytes: 8 * MIB,
-  smallFileCount: 600,
-  largeFileBytes: 8 * MIB,
-  largeRandomCount: 300,
-  treeFileCount: 300,
+  smallFileCount: 6_000,
+  smallDirectoryCount: 10,
+  largeFileBytes: 32 * MIB,
+  largeRandomCount: 2_000,
+  treeFileCount: 2_000,
 };
 
 const SCALES: Readonly<Record<ScaleName, Scale>> = { full: FULL, quick: QUICK, tiny: TINY };

@@ -21,6 +21,15 @@ export const ENGINES: readonly EngineDescription[] = [
     load: loadOutwriteVolume,
   },
   {
+    id: 'outwrite-tmpfs',
+    title: 'Outwrite volume on tmpfs',
+    role: 'subject',
+    volatile: true,
+    place: 'memory',
+    surfaces: ['files'],
+    load: loadOutwriteVolume,
+  },
+  {
     id: 'outwrite-store',
     title: 'Outwrite tree',
     role: 'subject',
