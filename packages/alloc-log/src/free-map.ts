@@ -87,7 +87,8 @@ export class FreeMap {
     if (start === -1 && isLong) start = this.#findLong();
     if (start === -1) start = this.#findIn(this.#extents, this.#singles);
     if (start === -1) return null;
-    const count = start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(start, blockCount);
+    const count =
+      start < this.pages.sizeBlocks ? this.pages.runLength(start, blockCount) : this.#freshCount(start, blockCount);
     if (isLong) this.#longCursor = start + count;
     else if (start === goal && !contains(this.#extents, start)) moveTo(this.#extents, start + count);
     else this.#extents.next = start + count;
