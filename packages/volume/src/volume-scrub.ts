@@ -1,9 +1,11 @@
 /**
  * Scrubbing: every checksum of what is live is verified against the device, at a bounded rate, while the volume is in use.
  *
- * Two parts. The metadata (superblocks, log, free map, nodes, overflow values, and how they hang together) is read in one synchronous turn by
+ * Three parts. The metadata (superblocks, log, free map, nodes, overflow values, and how they hang together) is read in one synchronous turn by
  * a second, read-only opening of the device with a cache of its own: what the caches of the volume hold proves nothing about the medium.
- * Then the blocks of all files are read, one extent in a turn, with pauses that keep the rate; between turns the volume may change.
+ * Then, in another turn, the metadata that the older superblock leads to: recovery and repair fall back on it, so damage there is as much
+ * damage as any. Then the blocks of all files are read, one extent in a turn, with pauses that keep the rate; between turns the volume may
+ * change.
  *
  * Why that is sound while others write: an entry is read and its blocks are verified in the same turn, and a block that an entry of the
  * present tree names is not reused.
@@ -12,7 +14,7 @@
  * may still be on its way to the device), and the walk goes forward only; so each step verifies an extent that none before it has
  * verified, of a set that can only become smaller.
  */
-import { readSlots } from '@outwrite/alloc-log';
+import { readSlots, type Superblock } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { decodeFileEntry, type Extent, type ReclaimRange } from '@outwrite/filemap';
 import { BorrowedDevice } from './borrowed-device.ts';
@@ -22,6 +24,7 @@ import type { Head } from './head.ts';
 import { pause } from './host.ts';
 import { entryInode } from './inode-format.ts';
 import { decodeKeyHead, KIND, VOLUME_INODE } from './key-format.ts';
+import { lastLoggedDelta, withoutNewerSlot } from './repair-slots.ts';
 import { checkVolume, type Finding } from './volume-check.ts';
 
 export interface ScrubOptions {
@@ -73,7 +76,7 @@ export async function scrubVolume(head: Head, openAgain: OpenAgain, options: Scr
   const scrub = new Scrub(head, options);
   const startTime = Date.now();
   let turnBytes = 0;
-  for (const steps of [scrub.metadata(openAgain), scrub.data()]) {
+  for (const steps of [scrub.metadata(openAgain), scrub.olderMetadata(openAgain), scrub.data()]) {
     for (const stepBytes of steps) {
       turnBytes += stepBytes;
       options.onProgress?.(scrub.progress);
@@ -99,6 +102,8 @@ class Scrub {
   /** The task: extents born up to this delta. */
   readonly #lastDelta: number;
   readonly #totalBytes: number;
+  /** Structures and blocks that findings have named. */
+  readonly #named: Set<string> = new Set();
   #errorCount = 0;
   #warningCount = 0;
   verifiedBytes = 0;
@@ -158,6 +163,47 @@ class Scrub {
     }
     this.verifiedBytes += device.readBytes;
     yield device.readBytes;
+  }
+
+  /** What the older superblock leads to, as far as the newer one does not lead there too; yields the bytes that were read. */
+  *olderMetadata(openAgain: OpenAgain): Generator<number> {
+    const { log } = this.#head;
+    let readBytes = 0;
+    try {
+      const device = withoutNewerSlot(log.device, { readOnly: true });
+      if (device === null || isOneCheckpoint(readSlots(device).chosen, readSlots(log.device).chosen)) return;
+      try {
+        const again = openAgain(device);
+        const { damage } = again.log.recovery!;
+        const loggedDelta = lastLoggedDelta(device);
+        if (damage !== null) this.#tellBehindOlder(damage);
+        else if (loggedDelta < log.durableDelta) {
+          const message = `delta ${log.durableDelta} was durable, and the log ends at ${loggedDelta}`;
+          this.#tellBehindOlder(new CorruptionError('log block', message));
+        } else if (again.log.durableDelta === log.durableDelta) {
+          again.store.check({ block: () => undefined, problem: (error) => this.#tellBehindOlder(error) });
+          // Reads every page of the free map.
+          for (const _extent of again.log.usedExtents());
+        }
+        // Otherwise something is damaged that the last delta lists: that is told where it belongs, and what was before it is no state of ours.
+      } finally {
+        readBytes = device.readBytes;
+      }
+    } catch (error) {
+      this.#tellBehindOlder(error);
+    }
+    this.verifiedBytes += readBytes;
+    yield readBytes;
+  }
+
+  /** Tells of damage that only the older superblock leads to; the rest was told. No file is hit by it. */
+  #tellBehindOlder(error: unknown): void {
+    if (!(error instanceof OutwriteError)) throw error;
+    const corruption = error instanceof CorruptionError ? error : null;
+    const structure = corruption?.structure ?? 'volume';
+    if (this.#named.has(`${structure} ${corruption?.block}`)) return;
+    const code = corruption === null ? error.code : 'damaged';
+    this.#tell(code, structure, `behind the older superblock: ${error.message}`, { block: corruption?.block });
   }
 
   /** The content of all files that the scrub began with; yields the bytes read, after each extent. */
@@ -266,6 +312,7 @@ class Scrub {
   }
 
   #add(finding: Finding): void {
+    this.#named.add(`${finding.structure} ${finding.block}`);
     if (finding.severity === 'error') this.#errorCount++;
     else this.#warningCount++;
     if (finding.severity === 'error' && finding.inode !== undefined && finding.inode !== VOLUME_INODE) {
@@ -273,4 +320,9 @@ class Scrub {
     }
     this.#options.onFinding?.(finding);
   }
+}
+
+/** An opening writes both slots with one checkpoint. */
+function isOneCheckpoint(a: Superblock, b: Superblock): boolean {
+  return a.nextLogNumber === b.nextLogNumber && a.root.block === b.root.block && a.delta === b.delta;
 }

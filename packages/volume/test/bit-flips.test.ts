@@ -2,7 +2,7 @@
  * Every single flipped bit of anything live is found by a scrub.
  *
  * The image has every kind of structure. What is live is taken from the free map and the log, not from what the scrub walks: each used block,
- * each block of the log that leads to the present state, both superblock slots. A volume is open on the device and sound; below its caches
+ * each block of the log that leads to the present state, both superblock slots, and what the older one of them leads to. A volume is open on the device and sound; below its caches
  * one bit is flipped, scrubbed, and flipped back.
  *
  * By default each live block gets some flips, drawn by seed. `OUTWRITE_BIT_FLIPS=bytes:I/N` takes every live byte instead, each with a bit drawn
@@ -14,14 +14,15 @@ import { TreeStore } from '@outwrite/btree-cow';
 import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { type Finding, Volume } from '../src/index.ts';
+import { withoutNewerSlot } from '../src/repair-slots.ts';
 import { LastingDevice } from './lasting-device.ts';
 
 const SLOT_POSITIONS = [0, 131072];
 const SLOT_BYTES = 4096;
 /** Flips that are drawn by default: of each slot, of each other live block, and of all that are damaged at once. */
-const SLOT_FLIPS = 40;
+const SLOT_FLIPS = 24;
 const BLOCK_FLIPS = 2;
-const GROUP_FLIPS = 60;
+const GROUP_FLIPS = 30;
 /** A slot has its fields here, and zeros behind them. */
 const SLOT_FIELD_BYTES = 136;
 const GROUPED = ['data', 'leaf'];
@@ -65,6 +66,9 @@ function make(blockSize: number): { device: LastingDevice; volume: Volume } {
   fs.openSync('/a/lost', 'r');
   fs.rmSync('/a/lost');
   volume.checkpointSync();
+  fs.writeFileSync('/a/b/file-2', 'between two checkpoints');
+  volume.commitSync();
+  fs.writeFileSync(`/a/b/file-${fileCount - 1}`, 'between two checkpoints');
   volume.checkpointSync();
   // Deltas: small, with data, of several log blocks.
   fs.writeFileSync('/a/b/file-1', 'changed');
@@ -119,7 +123,25 @@ function liveRanges(device: LastingDevice): Live[] {
   for (const { blocks } of deltas) {
     for (const block of blocks) add(block, blocks.length === 1 ? 'log' : 'log, of several blocks');
   }
+  // What only the other slot leads to: recovery takes it when the newer one is damaged.
+  const known = new Set(live.map(({ position }) => position));
+  for (const block of blocksBehindTheOlderSlot(image)) {
+    if (!known.has(block * blockSize)) add(block, 'behind the older superblock');
+  }
   return live;
+}
+
+/** Used blocks, replaced nodes and log of the state that the older slot leads to. */
+function blocksBehindTheOlderSlot(image: LastingDevice): Set<number> {
+  const older = withoutNewerSlot(image, { readOnly: true })!;
+  const { log } = TreeStore.open(older, { readOnly: true });
+  const blocks = new Set<number>(log.retiredBlocks());
+  for (const extents of [log.usedExtents(), log.systemExtents()]) {
+    for (const { start, count } of extents) for (let i = 0; i < count; i++) blocks.add(start + i);
+  }
+  for (const delta of readLogChain(older, readSlots(older).chosen).deltas)
+    for (const block of delta.blocks) blocks.add(block);
+  return blocks;
 }
 
 function flip(device: LastingDevice, position: number, bit: number): void {
@@ -161,7 +183,7 @@ function* plannedFlips(live: readonly Live[], random: Random): Generator<Flips> 
   }
 }
 
-const ALWAYS = ['data', 'free map', 'leaf', 'overflow', 'superblock'];
+const ALWAYS = ['behind the older superblock', 'data', 'free map', 'leaf', 'overflow', 'superblock'];
 
 describe.each([512, 4096])('blocks of %i bytes: every flipped bit of every live block is found', (blockSize) => {
   async function flipAll(device: LastingDevice, volume: Volume, kindsOfState: string[]): Promise<void> {

@@ -229,7 +229,9 @@ describe('scrub', () => {
     let steps = 0;
     const beside = await volume.scrub({
       onProgress() {
-        volume.fs.writeFileSync(`/a/new-${steps++}`, content(3000));
+        // The first two steps are the metadata, of which there is more then.
+        if (++steps < 3) return;
+        volume.fs.writeFileSync(`/a/new-${steps}`, content(3000));
         volume.commitSync();
       },
     });
