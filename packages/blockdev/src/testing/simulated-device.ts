@@ -17,6 +17,17 @@
  * | lost write, misdirected write, bit flip, flipped bit in what is read | `failAt`, `flipBit` | detect: ECORRUPT, never wrong data |
  * | a flush that lies | not simulated | nothing: a medium that lies about flushes is outside of what is promised |
  *
+ * Layer by layer, what must be survived (nothing acknowledged is lost, work goes on) and what must be detected (a typed
+ * error; no wrong data, no acknowledgement):
+ *
+ * | layer | survives | detects |
+ * |---|---|---|
+ * | `buffer-cache` | writes that return late or in another order; changes meanwhile | flipped bits in what is read |
+ * | `alloc-log` | power cuts, kills, late writes, torn slots and log blocks, short space | failed writes and flushes (it latches), one failed flush of two, damage in the middle of the log, flipped bits in slots, log and free map |
+ * | `btree-cow` | as the log, with trees of several levels and values beyond a leaf; a failed read is an error and no change | flipped bits, lost and misdirected writes in nodes and values, by the checksum in the pointer |
+ * | `filemap` | as the trees, with data that goes straight to the device, and returns late | the same in every block of data |
+ * | `volume` | all of it, for names, links, attributes and contents alike; deletes when space is short | all of it, naming the file; other files stay readable |
+ *
  * Lifecycle: several devices may follow each other on one medium (lives). Faults belong to a device; its trace goes on
  * with the medium.
  */
