@@ -53,7 +53,7 @@ export function openWritable(
   core.chain = [{ block: core.takeHeldBlock(), delta: core.open.number }];
   for (const { block } of oldChain) appendExtent(spared, block, 1);
   const checkpoint = takeCheckpoint(core, core.durableDelta, options.lifeId);
-  repaired?.leaves.writeSync();
+  repaired?.blocks.writeSync();
   checkpoint.batch.writeSync();
   flush();
   checkpoint.writeSlot();
@@ -62,7 +62,7 @@ export function openWritable(
   writeSlot(core, core.superblock);
   flush();
   checkpoint.releaseFrames();
-  repaired?.releaseFrames();
+  repaired?.settle();
   for (const { start, count } of spared) core.map.pages.clearHeld(start, count);
   core.waiting.checkpointDurable(core.superblock.generation);
   core.counters.checkpoints++;

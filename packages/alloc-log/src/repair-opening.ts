@@ -32,8 +32,10 @@ export interface LogRepair {
 export interface RepairDelta {
   /** Held back until the opening is durable. */
   readonly spared: Extent[];
-  readonly leaves: WriteBatch;
-  releaseFrames(): void;
+  /** Its leaves, and large values that it put. */
+  readonly blocks: WriteBatch;
+  /** It is durable. */
+  settle(): void;
 }
 
 /** Free blocks that one changed entry and what comes after it may take besides nodes and free map. */
@@ -54,7 +56,7 @@ export function repairWhileOpening(core: LogCore, recovered: RecoveredLog, repai
   core.freesNothing = false;
   holdUnreached(core, repair.reachAll, spared);
   const delta = core.open.number;
-  const leaves = new WriteBatch(core.device, core.blockBytes);
+  const blocks = new WriteBatch(core.device, core.blockBytes);
   const frames: Frame[] = [];
   core.client.seal({
     delta,
@@ -63,16 +65,21 @@ export function repairWhileOpening(core: LogCore, recovered: RecoveredLog, repai
     writeLeaf: (block, frame) => {
       core.cache.beginWrite(frame);
       frames.push(frame);
-      leaves.add(block, core.cache.bytesOf(frame));
+      blocks.add(block, core.cache.bytesOf(frame));
     },
   });
-  core.counters.bytesWritten.leaf += leaves.sizeBytes;
+  core.counters.bytesWritten.leaf += blocks.sizeBytes;
+  const { directWrites } = core.open;
+  for (const { start, pieces } of directWrites) {
+    if (pieces !== null) for (let i = 0; i < pieces.length; i++) blocks.add(start + i, pieces[i]!);
+  }
   core.durableDelta = delta;
   core.open = new OpenDelta(delta + 1);
   return {
     spared,
-    leaves,
-    releaseFrames: () => {
+    blocks,
+    settle: () => {
+      core.waitingBytes.written(directWrites);
       for (const frame of frames) core.cache.endWrite(frame, delta);
     },
   };
