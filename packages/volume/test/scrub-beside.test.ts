@@ -3,7 +3,7 @@
  * volume so small that every block is reused soon.
  */
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
-import { Random, testSeed, unevenHold } from '@outwrite/testkit';
+import { Random, testSeed } from '@outwrite/testkit';
 import { expect, it } from 'vitest';
 import { type Finding, Volume } from '../src/index.ts';
 
@@ -11,7 +11,10 @@ const BLOCK = 512;
 const SIZE_BYTES = 600 * BLOCK;
 
 async function run(random: Random): Promise<{ findings: Finding[]; scrubCount: number }> {
-  const device = new SimulatedDevice({ maxSizeBytes: SIZE_BYTES, trace: false, hold: unevenHold(random.derive(1)) });
+  const holding = random.derive(1);
+  // Long enough that a pause of a scrub ends while requests are under way.
+  const hold = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, holding.below(12)));
+  const device = new SimulatedDevice({ maxSizeBytes: SIZE_BYTES, trace: false, hold });
   const bounds = {
     zeroAheadBytes: 0,
     logBlocks: random.between(2, 12),
@@ -40,10 +43,13 @@ async function run(random: Random): Promise<{ findings: Finding[]; scrubCount: n
     if (random.chance(0.4)) underWay.push(volume.commit());
     if (random.chance(0.1)) underWay.push(volume.checkpoint());
     if (random.chance(0.3)) {
-      const scrubbing = volume.scrub({ onFinding: (finding) => findings.push(finding) });
+      // At a rate it pauses, again and again, while the volume goes on.
+      const isSlow = random.chance(0.7);
+      const bytesPerSecond = isSlow ? random.between(4, 30) << 20 : undefined;
+      const scrubbing = volume.scrub({ bytesPerSecond, onFinding: (finding) => findings.push(finding) });
       scrubCount++;
-      if (random.chance(0.5)) await scrubbing;
-      else underWay.push(scrubbing);
+      if (isSlow) underWay.push(scrubbing);
+      else await scrubbing;
     }
     if (random.chance(0.2)) await new Promise((resolve) => setTimeout(resolve, 0));
   }
