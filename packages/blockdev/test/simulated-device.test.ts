@@ -369,6 +369,13 @@ describe('faults on demand', () => {
     device.flushSync();
     expect(visible(device)).toEqual([3, 0, 0, 2]);
     expect(sample(device.medium.durableImage())).toEqual([3, 0, 0, 2]);
+    // Astray too far in either direction, it stays on the device.
+    for (const offsetBytes of [9 * SECTOR, -9 * SECTOR]) {
+      device.failAt({ operation: 'write', nth: 1, effect: 'misdirected', offsetBytes });
+      device.writeSync(SECTOR, [sectors(0)]);
+      expect(device.sizeBytes).toBe(4 * SECTOR);
+    }
+    device.writeSync(0, [sectors(3)]);
     const found = new Uint8Array(2 * SECTOR);
     device.failAt({ operation: 'read', nth: 1, effect: 'flip', bit: SECTOR * 8 + 1 });
     device.readSync(0, [found.subarray(0, SECTOR), found.subarray(SECTOR)]);

@@ -235,7 +235,8 @@ export class SimulatedDevice implements BlockDevice {
   #target(position: number, lengthBytes: number, fault: WriteFault | undefined): number {
     if (fault?.effect !== 'misdirected') return position;
     const moved = position + fault.offsetBytes;
-    return moved >= 0 && moved + lengthBytes <= this.sizeBytes ? moved : Math.max(0, position - fault.offsetBytes);
+    const last = this.sizeBytes - lengthBytes;
+    return moved >= 0 && moved <= last ? moved : Math.min(Math.max(0, position - fault.offsetBytes), last);
   }
 
   #complete(ordinal: number, fault: WriteFault | undefined, request: { position: number; lengthBytes: number }): void {
