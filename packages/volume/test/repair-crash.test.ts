@@ -79,7 +79,7 @@ describe.each(SIZES)('crashes in a repair, blocks of %i bytes', (blockSize) => {
         device: { maxSizeBytes: 64 << 20 },
         rounds: 2,
         statesOfNextRound: 1,
-        maxStates: 40,
+        maxStates: 30,
       },
     );
     expect(oldCount).toBeGreaterThan(5);

@@ -3,122 +3,17 @@
  */
 import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { DeviceError } from '@outwrite/blockdev';
-import { TreeStore } from '@outwrite/btree-cow';
 import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
-import { KIND, Volume } from '../src/index.ts';
-import { entryInode } from '../src/inode-format.ts';
-import { decodeKeyHead } from '../src/key-format.ts';
+import { Volume } from '../src/index.ts';
 import { LastingDevice } from './lasting-device.ts';
+import { BLOCK, contentOf, everything, expectRestAsItWas, makeLarge, nodesOf } from './repair-comparison.ts';
 import { lasting, repair, tuning } from './repair-harness.ts';
-
-const BLOCK = 512;
-
-interface Node {
-  readonly block: number;
-  readonly treeId: number;
-  readonly kind: string;
-}
-
-/** Some hundred small and larger files in directories; both superblocks lead to the same nodes. */
-function makeLarge(): LastingDevice {
-  const device = new LastingDevice({ maxSizeBytes: 64 << 20 });
-  const volume = Volume.create(device, { ...tuning, blockSize: BLOCK });
-  for (let d = 0; d < 12; d++) {
-    volume.fs.mkdirSync(`/directory-${d}`);
-    for (let f = 0; f < 12; f++) volume.fs.writeFileSync(`/directory-${d}/file-${f}`, contentOf(d, f));
-  }
-  volume.closeSync();
-  shareSlots(device);
-  return device;
-}
-
-function contentOf(d: number, f: number): Uint8Array {
-  return new Uint8Array(1 + ((d * 37 + f * 411) % 4000)).fill(1 + d * 12 + f);
-}
-
-/** An opening writes both superblocks with its checkpoint. */
-function shareSlots(device: LastingDevice): void {
-  Volume.open(device, tuning).closeSync();
-}
-
-function nodesOf(device: LastingDevice): Node[] {
-  const nodes: Node[] = [];
-  const store = TreeStore.open(LastingDevice.fromImage(device.snapshot()), { readOnly: true });
-  store.check({
-    block: (block, _count, kind, treeId) => {
-      if (kind === 'leaf' || kind === 'index') nodes.push({ block, treeId, kind });
-    },
-    problem(error) {
-      throw error;
-    },
-  });
-  return nodes;
-}
-
-/** By path, all files and what they hold; directories are null. */
-function everything(volume: Volume): Map<string, { inode: number; content: Uint8Array | null }> {
-  const found = new Map<string, { inode: number; content: Uint8Array | null }>();
-  const walk = (directory: string): void => {
-    for (const name of volume.fs.readdirSync(`${directory}/`)) {
-      const path = `${directory}/${name}`;
-      const stats = volume.fs.statSync(path);
-      found.set(path, { inode: stats.ino, content: stats.isFile() ? volume.fs.readFileSync(path) : null });
-      if (stats.isDirectory()) walk(path);
-    }
-  };
-  walk('');
-  return found;
-}
-
-/** Inodes of which something stood in the ranges that an opening for repair gives up, and the inodes that names there led to. */
-function hitInodes(sound: LastingDevice, damaged: LastingDevice): { own: Set<number>; named: Set<number> } {
-  const { salvaged } = TreeStore.open(LastingDevice.fromImage(damaged.snapshot()), {
-    readOnly: true,
-    repair: { blocksOf: () => null },
-  });
-  const own = new Set<number>();
-  const named = new Set<number>();
-  const tree = TreeStore.open(LastingDevice.fromImage(sound.snapshot()), { readOnly: true }).tree(1);
-  for (const { from, to } of salvaged) {
-    for (const [key, value] of tree.entries()) {
-      if (Buffer.compare(key, from) < 0 || (to !== null && Buffer.compare(key, to) >= 0)) continue;
-      const { inode, kind } = decodeKeyHead(key);
-      if (kind === KIND.name) named.add(entryInode(value));
-      else own.add(inode);
-    }
-  }
-  return { own, named };
-}
 
 function flip(device: LastingDevice, ...blocks: number[]): LastingDevice {
   const image = device.snapshot();
   for (const block of blocks) image[block * BLOCK + 40] ^= 1;
   return lasting(image);
-}
-
-function expectRestAsItWas(sound: LastingDevice, damaged: LastingDevice, repaired: Volume): void {
-  const { own, named } = hitInodes(sound, damaged);
-  const before = everything(Volume.open(LastingDevice.fromImage(sound.snapshot()), { ...tuning, readOnly: true }));
-  const after = everything(repaired);
-  const moved = new Set<string>();
-  for (const [path, { inode, content }] of before) {
-    const parent = path.slice(0, path.lastIndexOf('/'));
-    let place = path;
-    if (named.has(inode) || own.has(before.get(parent)?.inode ?? 1) || moved.has(parent)) {
-      moved.add(path);
-      const found = [...after].find(([, entry]) => entry.inode === inode);
-      if (found === undefined) {
-        expect(own.has(inode) || content === null, `${path} is lost and nothing of it was hit`).toBe(true);
-        continue;
-      }
-      [place] = found;
-    }
-    if (own.has(inode)) continue;
-    const now = after.get(place);
-    expect(now?.inode, `inode of ${path}`).toBe(inode);
-    if (content !== null) expect(Buffer.compare(now!.content!, content), `content of ${path}`).toBe(0);
-  }
 }
 
 /** A block of it cannot be read before it is written again. */
@@ -162,7 +57,7 @@ describe('repair of tree nodes', () => {
       expect(told[0]!.message).toMatch(
         /^entries from (the first|inode \d+.*) to before (the last|inode \d+.*) are lost: .*leaf/,
       );
-      expectRestAsItWas(sound, damaged, volume);
+      expectRestAsItWas(sound, damaged, { volume, report });
       volume.closeSync();
     }
   });
@@ -173,8 +68,8 @@ describe('repair of tree nodes', () => {
     const last = leaves.length - 1;
     for (const chosen of [[0], [0, 1, 2], [last], [last - 1, last], [10, 11, 12, 13], [0, 5, 20, last]]) {
       const damaged = flip(sound, ...chosen.map((index) => leaves[index]!.block));
-      const { volume } = repair(lasting(damaged.snapshot()));
-      expectRestAsItWas(sound, damaged, volume);
+      const { volume, report } = repair(lasting(damaged.snapshot()));
+      expectRestAsItWas(sound, damaged, { volume, report });
       volume.closeSync();
     }
   });
@@ -187,7 +82,7 @@ describe('repair of tree nodes', () => {
       const damaged = flip(sound, block);
       const { volume, report } = repair(lasting(damaged.snapshot()));
       expect(report.changes.find(({ code }) => code === 'range-lost')!.message).toContain('unless the log names them');
-      expectRestAsItWas(sound, damaged, volume);
+      expectRestAsItWas(sound, damaged, { volume, report });
       volume.closeSync();
     }
   });
