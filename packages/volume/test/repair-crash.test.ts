@@ -1,11 +1,13 @@
 /**
  * A crash in the middle of a repair, at any point, leaves the volume as it was or repaired, and nothing in between.
  */
+import { readSlots } from '@outwrite/alloc-log';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { crashPointsOf, everyFault, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { KIND, Volume } from '../src/index.ts';
 import { volumeText } from './compare.ts';
+import { BLOCK, makeLarge, nodesOf } from './repair-comparison.ts';
 import { findBytes, harmTree, keys, lasting, make, SIZES, tuning } from './repair-harness.ts';
 
 /** A volume with harm of many kinds, and work in its log that no checkpoint holds. */
@@ -155,5 +157,39 @@ describe('a repair after a crash', () => {
     );
     expect(runCount).toBeGreaterThan(5);
     expect(newerCount).toBeGreaterThan(1);
+  });
+
+  it('that takes the older superblock loses nothing at any point either', async () => {
+    const sound = makeLarge();
+    const volume = Volume.open(sound, tuning);
+    volume.fs.writeFileSync('/directory-3/late', 'late');
+    volume.fs.rmSync('/directory-7/file-2');
+    volume.closeSync();
+    const expected = volumeText(Volume.open(lasting(sound.snapshot()), { ...tuning, readOnly: true }));
+    const image = sound.snapshot();
+    const older = sound.snapshot();
+    older[(readSlots(sound).chosen.generation % 2) * 131072 + 30] ^= 1;
+    const shared = new Set(nodesOf(lasting(older)).map(({ block }) => block));
+    const newer = nodesOf(sound).find(
+      ({ block, kind, treeId }) => !shared.has(block) && kind === 'index' && treeId === 1,
+    )!;
+    image[newer.block * BLOCK + 40] ^= 1;
+    const device = new SimulatedDevice({ medium: image, maxSizeBytes: 64 << 20 });
+    expect(Volume.repair(device)).toMatchObject({ remaining: [], changes: [{ code: 'superblock' }] });
+    const { stateCount } = await crashPointsOf(
+      device.trace,
+      (state) => {
+        expect(Volume.repair(state.device)).toMatchObject({ obstacle: null, remaining: [] });
+        expect(volumeText(Volume.open(state.device, { ...tuning, readOnly: true }))).toBe(expected);
+      },
+      {
+        seed: testSeed('older superblock'),
+        pieceBytes: BLOCK,
+        device: { maxSizeBytes: 64 << 20 },
+        rounds: 2,
+        maxStates: 20,
+      },
+    );
+    expect(stateCount).toBeGreaterThan(10);
   });
 });
