@@ -243,12 +243,23 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
         settings,
       },
     },
+    /** Openings after unclean ends that find hardly a block that was free before and after the last delta. */
+    'full openings': {
+      statesPerRun: 300,
+      shape: {
+        stepCount: 500,
+        holdTurns: 0,
+        weights: { change: 30, commit: 3, commitSync: 3, settle: 2, kill: 1.5, failWrite: 0.4, failFlush: 0.4 },
+        settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 7 * settings.population },
+      },
+    },
     views: {
       statesPerRun: 100,
       shape: {
-        stepCount: 200,
+        stepCount: 900,
         holdTurns: 4,
-        weights: { ...mix, view: 2 },
+        // Open for long enough that what was freed meanwhile would be reused.
+        weights: { change: 16, commit: 2, commitSync: 5, checkpointSync: 0.4, turns: 2, view: 0.15, reopen: 0.04 },
         settings: { ...settings, maxBlocks: TINY_BLOCKS, population: 12 },
       },
     },

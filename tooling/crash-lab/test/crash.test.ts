@@ -16,12 +16,12 @@ describe('crashes', () => {
     { timeout: 180_000 },
     async (layer) => {
       const { violations, stateCount } = await crashRun({
-        stateCount: 1500,
+        stateCount: 1000,
         seed: testSeed(`crashes of ${layer}`),
         scenarios: scenarios.map(({ name }) => name).filter((name) => name.startsWith(`${layer}/`)),
       });
       expect(violations).toEqual([]);
-      expect(stateCount).toBeGreaterThan(1000);
+      expect(stateCount).toBeGreaterThanOrEqual(1000);
     },
   );
 });

@@ -14,7 +14,6 @@ const MOST_REFUSALS = 10;
 /** What may be in the way of a repair. */
 const NAMES: readonly RegExp[] = [
   /^ENOTVOLUME: /,
-  /^ETRUNCATED: the volume is cut short/,
   /^EUNSUPPORTED: /,
   // Neither superblock.
   /^ECORRUPT: damaged superblock/,

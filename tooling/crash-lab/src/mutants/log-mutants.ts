@@ -188,7 +188,7 @@ export const checkpointMutants: readonly Mutant[] = [
         replace: '      checkpoint.writeSlot();\n      await',
       },
     ],
-    scenarios: held,
+    scenarios: ['registers/committers', ...held],
   },
   {
     name: 'superblock-overtakes-its-checkpoint',
@@ -360,7 +360,7 @@ export const openingMutants: readonly Mutant[] = [
           '  for (const { start, count } of spared.splice(0)) pages.clearHeld(start, count);\n  return spared;\n}\n\n/** Has the client',
       },
     ],
-    scenarios: faulty,
+    scenarios: ['registers/full openings', ...faulty],
   },
   {
     name: 'opening-overwrites-log-blocks',
@@ -605,7 +605,7 @@ export const spaceMutants: readonly Mutant[] = [
     edits: [
       { find: '    if (this.directWrites.length > 0) this.#cutDirectWrites(start, start + count);\n', replace: '' },
     ],
-    scenarios: [...tiny, ...calm],
+    scenarios: ['registers/full openings', ...tiny],
   },
   {
     name: 'given-back-blocks-stay-allocated',
