@@ -14,7 +14,7 @@
  * may still be on its way to the device), and the walk goes forward only; so each step verifies an extent that none before it has
  * verified, of a set that can only become smaller.
  */
-import { readSlots, type Superblock } from '@outwrite/alloc-log';
+import { readLogChain, readSlots, type Superblock } from '@outwrite/alloc-log';
 import { type BlockDevice, CorruptionError, OutwriteError, xxh32 } from '@outwrite/blockdev';
 import { decodeFileEntry, type Extent, type ReclaimRange } from '@outwrite/filemap';
 import { BorrowedDevice } from './borrowed-device.ts';
@@ -141,28 +141,66 @@ class Scrub {
         this.#tell('damaged', 'superblock', 'one of the two slots is not valid; the next writable opening renews it');
       }
       const again = openAgain(device);
-      const { droppedDelta } = again.log.recovery!;
       // What this volume knows to be durable has to be there; in a volume at rest a torn end is none of it.
-      if (again.log.durableDelta < this.#head.log.durableDelta) {
-        const message = `delta ${this.#head.log.durableDelta} was durable, and the log ends at ${again.log.durableDelta}`;
-        this.#tell('damaged', 'log block', message);
-      } else if (droppedDelta !== null) {
-        this.#tell('torn-end', 'log block', `delta ${droppedDelta} was not finished and does not count`, {
-          severity: 'warning',
-        });
-      }
-      let isWhole = true;
-      for (const finding of checkVolume(again, { data: false })) {
-        if (finding.structure === 'leaf' || finding.structure === 'index node') isWhole = false;
-        this.#add(finding);
-      }
-      if (!isWhole) this.#findHidden(again);
+      if (again.log.durableDelta < this.#head.log.durableDelta) this.#tellLost(again, device);
+      else this.#walk(again);
     } catch (error) {
       if (!(error instanceof OutwriteError)) throw error;
       this.#tellError(error);
     }
     this.verifiedBytes += device.readBytes;
     yield device.readBytes;
+  }
+
+  #walk(again: Head): void {
+    const { droppedDelta } = again.log.recovery!;
+    if (droppedDelta !== null) {
+      this.#tell('torn-end', 'log block', `delta ${droppedDelta} was not finished and does not count`, {
+        severity: 'warning',
+      });
+    }
+    let isWhole = true;
+    for (const finding of checkVolume(again, { data: false })) {
+      if (finding.structure === 'leaf' || finding.structure === 'index node') isWhole = false;
+      this.#add(finding);
+    }
+    if (!isWhole) this.#findHidden(again);
+  }
+
+  /**
+   * Recovery would not come to what was durable: a log block is damaged, or something that the last delta lists. The state that it would
+   * come to is not walked. It is no state of this volume any more, and its blocks may be in use again.
+   */
+  #tellLost(again: Head, device: BlockDevice): void {
+    const { durableDelta } = this.#head.log;
+    const { damage } = again.log.recovery!;
+    const last = readLogChain(device, readSlots(device).chosen).deltas.at(-1);
+    if (damage instanceof OutwriteError) {
+      this.#tellError(damage);
+    } else if (last?.delta !== durableDelta) {
+      const message = `delta ${durableDelta} was durable, and the log ends at ${again.log.durableDelta}`;
+      this.#tell('damaged', 'log block', message);
+    } else {
+      for (const { pointer } of last.records.at) {
+        if (pointer.birth === last.delta) this.#listed(pointer.block, pointer.checksum, 'leaf');
+      }
+      for (const { start, checksums, kind } of last.records.writes) {
+        // Content of files is verified later on, where the file is known.
+        if (kind === 'data') continue;
+        for (let i = 0; i < checksums.length; i++) this.#listed(start + i, checksums[i], 'overflow extent');
+      }
+    }
+    const message = 'what the log leads to was not verified, apart from the content of files';
+    this.#tell('incomplete', 'volume', message, { severity: 'warning' });
+  }
+
+  /** Verifies a block that the last delta lists. */
+  #listed(block: number, checksum: number, structure: string): void {
+    const bytes = new Uint8Array(this.#head.log.blockSize);
+    const problem = this.#readBlock(block, bytes);
+    if (problem === null && xxh32(bytes) === checksum) return;
+    const message = `block ${block}, which the last delta has written, ${problem ?? 'does not have its checksum'}`;
+    this.#tell('damaged', structure, message, { block });
   }
 
   /** What the older superblock leads to, as far as the newer one does not lead there too; yields the bytes that were read. */

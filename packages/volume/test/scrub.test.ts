@@ -1,7 +1,7 @@
 /**
  * The scrub verifies every checksum against the device: each flipped bit of anything live is found, and files that are hit are named.
  */
-import { readSlots } from '@outwrite/alloc-log';
+import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { TreeStore } from '@outwrite/btree-cow';
 import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
@@ -61,6 +61,13 @@ function liveBlocks(device: LastingDevice): Map<string, number[]> {
   }
   for (const block of used) add('data', block);
   return blocks;
+}
+
+function flipBit(device: LastingDevice, position: number): void {
+  const sector = new Uint8Array(512);
+  device.readSync(position - (position % 512), [sector]);
+  sector[position % 512] ^= 1;
+  device.writeSync(position - (position % 512), [sector]);
 }
 
 function renew(fs: VolumeFs, path: string, bytes: Uint8Array): void {
@@ -159,6 +166,50 @@ describe.each(SIZES)('scrub, blocks of %i bytes', (blockSize) => {
 });
 
 describe('scrub', () => {
+  /** A small volume whose blocks are reused, with a log of some deltas of one leaf and a block of data each. */
+  function reusing(): { device: LastingDevice; volume: Volume; find(options?: object): Promise<Finding[]> } {
+    const device = new LastingDevice({ maxSizeBytes: 300 * 512 });
+    const volume = Volume.create(device, { ...tuning, blockSize: 512, bounds: { zeroAheadBytes: 0 } });
+    for (let i = 0; i < 8; i++) volume.fs.writeFileSync(`/file-${i}`, content(700 + i));
+    volume.checkpointSync();
+    for (let i = 0; i < 40; i++) {
+      volume.fs.writeFileSync(`/file-${i % 8}`, content(700 + i));
+      volume.commitSync();
+    }
+    const find = async (): Promise<Finding[]> => {
+      const findings: Finding[] = [];
+      const report = await volume.scrub({ onFinding: (finding) => findings.push(finding) });
+      expect(report).toMatchObject({ complete: true, damaged: [] });
+      return findings;
+    };
+    return { device, volume, find };
+  }
+
+  it('of a volume whose log is damaged blames nothing that a state before it refers to', async () => {
+    const { device, find } = reusing();
+    expect(await find()).toEqual([]);
+    const { deltas } = readLogChain(device, readSlots(device).chosen);
+    expect(deltas.length).toBeGreaterThan(10);
+    for (const delta of [deltas[1]!, deltas.at(-3)!, deltas.at(-1)!]) {
+      flipBit(device, delta.blocks[0]! * 512 + 300);
+      const findings = await find();
+      expect(findings.filter(({ severity }) => severity === 'error')).toMatchObject([{ structure: 'log block' }]);
+      expect(findings.at(-1)).toMatchObject({ severity: 'warning', code: 'incomplete' });
+      flipBit(device, delta.blocks[0]! * 512 + 300);
+    }
+    expect(await find()).toEqual([]);
+  });
+
+  it('names the block that the last delta has written and that is not whole', async () => {
+    const { device, find } = reusing();
+    const { at, writes } = readLogChain(device, readSlots(device).chosen).deltas.at(-1)!.records;
+    const leaf = at[0]!.pointer.block;
+    flipBit(device, leaf * 512 + 100);
+    expect((await find())[0]).toMatchObject({ severity: 'error', structure: 'leaf', block: leaf });
+    flipBit(device, leaf * 512 + 100);
+    expect(writes.length).toBe(1);
+  });
+
   it('keeps to the rate, tells progress, and can be stopped', async () => {
     const { volume } = make(4096);
     volume.commitSync();
