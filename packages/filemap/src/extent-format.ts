@@ -65,12 +65,23 @@ export interface ExtentLimits {
 
 /** Encodes an extent into a new value. */
 export function encodeExtent(extent: Extent): Uint8Array {
-  const checksums = extent.checksums;
-  const value = new Uint8Array(extentValueBytes(checksums.length));
-  setU32(value, START_OFFSET, extent.start);
-  setU48(value, BIRTH_OFFSET, extent.birth);
-  for (let i = 0; i < checksums.length; i++) setU32(value, CHECKSUMS_OFFSET + i * CHECKSUM_BYTES, checksums[i]!);
+  const value = new Uint8Array(extentValueBytes(extent.checksums.length));
+  encodeExtentInto(value, extent);
   return value;
+}
+
+/** Encodes an extent at the beginning of `target`, and returns the length of the value. */
+export function encodeExtentInto(target: Uint8Array, extent: Extent): number {
+  const { checksums } = extent;
+  setExtentHeader(target, 0, extent.start, extent.birth);
+  for (let i = 0; i < checksums.length; i++) setU32(target, CHECKSUMS_OFFSET + i * CHECKSUM_BYTES, checksums[i]!);
+  return extentValueBytes(checksums.length);
+}
+
+/** Writes the part of a value that stands before the checksums to `target[at, ...)`. */
+export function setExtentHeader(target: Uint8Array, at: number, start: number, birth: number): void {
+  setU32(target, at + START_OFFSET, start);
+  setU48(target, at + BIRTH_OFFSET, birth);
 }
 
 /**

@@ -13,13 +13,17 @@ import {
   checkExtentValue,
   copyChecksums,
   decodeExtent,
+  EXTENT_HEADER_BYTES,
   type Extent,
   type ExtentLimits,
   encodeExtent,
+  encodeExtentInto,
   extentBirth,
   extentStart,
+  extentValueBytes,
   maxExtentBlocks,
   maxValueBytes,
+  setExtentHeader,
 } from './extent-format.ts';
 import { type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
 import { BLOCK_INDEX_LIMIT, blockIndexOf, FILE_KEY_BYTES, isFileKey, KIND_EXTENT, setFileKey } from './key-format.ts';
@@ -81,6 +85,8 @@ export class ExtentMap {
   readonly #tree: Tree;
   readonly #cursor: Cursor;
   readonly #key: Uint8Array = new Uint8Array(FILE_KEY_BYTES);
+  /** For values that are put at once. */
+  readonly #value: Uint8Array;
 
   constructor(log: AllocLog, tree: Tree) {
     this.#log = log;
@@ -88,6 +94,7 @@ export class ExtentMap {
     this.#cursor = tree.cursor();
     this.blockSize = log.blockSize;
     this.maxBlocks = maxExtentBlocks(log.blockSize);
+    this.#value = new Uint8Array(maxValueBytes(log.blockSize));
   }
 
   /** The room for giving a region of `blockCount` blocks other blocks in the worst case, the blocks themselves not counted. */
@@ -297,6 +304,53 @@ export class ExtentMap {
   replace(fileId: number, fromIndex: number, toIndex: number, pieces: readonly Extent[]): number {
     const entries = this.entriesAround(fileId, fromIndex, toIndex);
     return this.apply(fileId, replaceRegion(entries, { fromIndex, toIndex }, pieces, this.maxBlocks), pieces);
+  }
+
+  /**
+   * As `replace`, without lists, for the two changes that most are: one piece in the midst of one entry, or in a hole that it leaves at both
+   * ends or that nothing follows. Returns -1, with nothing done, for all others.
+   */
+  replaceSimply(fileId: number, piece: Extent): number {
+    const cursor = this.#cursor;
+    const fromIndex = piece.blockIndex;
+    const toIndex = extentEnd(piece);
+    let blockIndex = this.#seekAtOrBefore(fileId, fromIndex) ? this.#extentIndex(cursor, fileId) : -1;
+    if (blockIndex >= 0 && blockIndex <= fromIndex) {
+      const value = this.#checkedValue(cursor, fileId, blockIndex);
+      const end = blockIndex + checkedCount(value, blockIndex, fileId, this.#limits());
+      // What was born in this delta may continue on the device, and then becomes one entry with the piece.
+      if (end >= fromIndex && extentBirth(value) === piece.birth) return -1;
+      if (end > fromIndex) {
+        if (blockIndex === fromIndex || end <= toIndex) return -1;
+        this.#splitEntry(fileId, blockIndex, value, piece);
+        return 0;
+      }
+      blockIndex = cursor.next() ? this.#extentIndex(cursor, fileId) : -1;
+    }
+    if (blockIndex >= 0 && blockIndex <= toIndex) return -1;
+    this.#putPiece(fileId, piece);
+    return piece.checksums.length;
+  }
+
+  /** The entry at `blockIndex`, whose value is `value`, goes on before and after `piece`, and frees what lay between. */
+  #splitEntry(fileId: number, blockIndex: number, value: Uint8Array, piece: Extent): void {
+    const start = extentStart(value);
+    const birth = extentBirth(value);
+    const leftCount = piece.blockIndex - blockIndex;
+    const rightFrom = leftCount + piece.checksums.length;
+    // Both ends, before the leaf changes; the header of the right one takes the place of checksums that are no longer needed.
+    const left = value.slice(0, extentValueBytes(leftCount));
+    const right = value.slice(extentValueBytes(rightFrom) - EXTENT_HEADER_BYTES);
+    setExtentHeader(right, 0, start + rightFrom, birth);
+    this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), left);
+    this.#putPiece(fileId, piece);
+    this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, extentEnd(piece)), right);
+    this.#log.free(start + leftCount, piece.checksums.length, birth);
+  }
+
+  #putPiece(fileId: number, piece: Extent): void {
+    const length = encodeExtentInto(this.#value, piece);
+    this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, piece.blockIndex), this.#value.subarray(0, length));
   }
 
   /** Second half: puts, deletes and frees as `change` says; `pieces` are the blocks that are new in it. */

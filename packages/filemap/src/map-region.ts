@@ -78,12 +78,22 @@ export function allocate(state: FileState, blockIndex: number, checksums: Uint32
 /** Puts allocated pieces in the place of what blocks `[fromIndex, toIndex)` of the file were. */
 export function install(state: FileState, fromIndex: number, toIndex: number, pieces: readonly Extent[]): void {
   const { context } = state;
-  const grown = context.extents.replace(state.fileId, fromIndex, toIndex, pieces);
+  const grown = replacePieces(state, fromIndex, toIndex, pieces);
   if (state.mappedBlockCount >= 0) state.mappedBlockCount += grown;
   let blockCount = 0;
   for (const piece of pieces) blockCount += piece.checksums.length;
   context.mappedBlocks += blockCount;
   context.redirectedBlocks += blockCount - grown;
+}
+
+function replacePieces(state: FileState, fromIndex: number, toIndex: number, pieces: readonly Extent[]): number {
+  const { extents } = state.context;
+  const piece = pieces[0];
+  if (pieces.length === 1 && piece!.checksums.length <= extents.maxBlocks) {
+    const grown = extents.replaceSimply(state.fileId, piece!);
+    if (grown >= 0) return grown;
+  }
+  return extents.replace(state.fileId, fromIndex, toIndex, pieces);
 }
 
 /** The block of the device that would continue the file's blocks before `blockIndex`. */
