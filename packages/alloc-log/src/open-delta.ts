@@ -32,6 +32,8 @@ export class OpenDelta {
   directWrites: DirectWrite[] = [];
   /** Memory of those that wait. */
   waitingBytes = 0;
+  /** How many of them are on the device: no memory is bound by their content. */
+  onDeviceCount = 0;
   readonly #allocated: Extent[] = [];
   readonly #givenBack: Extent[] = [];
   readonly #freed: Extent[] = [];
@@ -68,7 +70,8 @@ export class OpenDelta {
   /** `pieces`: the bytes, one array a block, that the commit will write; null when they are on the device. */
   wroteDirectly(start: number, checksums: ArrayLike<number>, kind: ListedKind, pieces: Uint8Array[] | null): void {
     this.changed = true;
-    if (pieces !== null) for (const { length } of pieces) this.waitingBytes += length;
+    if (pieces === null) this.onDeviceCount += checksums.length;
+    else for (const { length } of pieces) this.waitingBytes += length;
     const last = this.directWrites[this.directWrites.length - 1];
     if (last !== undefined && last.kind === kind && last.start + last.checksums.length === start) {
       if ((last.pieces === null) === (pieces === null)) {
@@ -119,7 +122,11 @@ export class OpenDelta {
     }
     this.directWrites = kept;
     this.waitingBytes = 0;
-    for (const { pieces } of kept) if (pieces !== null) for (const { length } of pieces) this.waitingBytes += length;
+    this.onDeviceCount = 0;
+    for (const { checksums, pieces } of kept) {
+      if (pieces === null) this.onDeviceCount += checksums.length;
+      else for (const { length } of pieces) this.waitingBytes += length;
+    }
   }
 }
 

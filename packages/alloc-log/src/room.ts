@@ -10,6 +10,9 @@ import type { Committer } from './committer.ts';
 import type { LogCore } from './log-core.ts';
 import { availableBlocks } from './space-accounting.ts';
 
+/** What is on the device already binds only its checksums until the commit: so many blocks of it count as a dirty one. */
+const WRITTEN_BLOCKS_A_DIRTY_ONE = 16;
+
 export class Room {
   readonly #core: LogCore;
   readonly #committer: Committer;
@@ -47,7 +50,9 @@ export class Room {
   /** Memory in blocks that cannot be dropped before a commit or checkpoint. */
   #dirtyBlocks(): number {
     const core = this.#core;
-    return core.open.allocatedCount + core.heldCount + core.provisional.count;
+    const { allocatedCount, onDeviceCount } = core.open;
+    const written = Math.ceil(onDeviceCount / WRITTEN_BLOCKS_A_DIRTY_ONE);
+    return allocatedCount - onDeviceCount + written + core.heldCount + core.provisional.count;
   }
 
   #memoryIsShort(): boolean {
