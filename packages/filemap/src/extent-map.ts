@@ -87,6 +87,8 @@ export class ExtentMap {
   readonly #key: Uint8Array = new Uint8Array(FILE_KEY_BYTES);
   /** For values that are put at once. */
   readonly #value: Uint8Array;
+  /** Where the entries end that were passed last while frees were prepared. */
+  #reachedIndex = 0;
 
   constructor(log: AllocLog, tree: Tree) {
     this.#log = log;
@@ -255,7 +257,9 @@ export class ExtentMap {
    */
   touchRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom, isReclaiming: boolean): void {
     const touched = this.#prepareFrees(fileId, fromIndex, toIndex);
-    touched.push(fromIndex, toIndex);
+    touched.push(fromIndex);
+    // What is left behind the region becomes an entry of its own, and one that begins there may join what is new.
+    if (this.#reachedIndex > toIndex) touched.push(toIndex);
     for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
   }
 
@@ -265,16 +269,22 @@ export class ExtentMap {
     }
   }
 
-  /** Makes sure that the blocks of `[fromIndex, toIndex)` can be freed without reading anything then. Returns the entries that overlap it. */
+  /**
+   * Makes sure that the blocks of `[fromIndex, toIndex)` can be freed without reading anything then. Returns the entries that overlap it, and
+   * leaves in `#reachedIndex` where the last of them ends, or the one that meets the end of the region.
+   */
   #prepareFrees(fileId: number, fromIndex: number, toIndex: number): number[] {
     const entries: number[] = [];
     const cursor = this.#cursor;
+    this.#reachedIndex = 0;
     let found = this.#seekAtOrBefore(fileId, fromIndex);
     while (found) {
       const blockIndex = this.#extentIndex(cursor, fileId);
+      if (blockIndex === toIndex) this.#reachedIndex = toIndex + 1;
       if (blockIndex < 0 || blockIndex >= toIndex) break;
       const value = this.#checkedValue(cursor, fileId, blockIndex);
       const end = blockIndex + checkedCount(value, blockIndex, fileId, this.#limits());
+      this.#reachedIndex = end;
       if (end > fromIndex) {
         const from = Math.max(blockIndex, fromIndex);
         this.#log.prepareFree(extentStart(value) + (from - blockIndex), Math.min(end, toIndex) - from);
@@ -308,9 +318,10 @@ export class ExtentMap {
 
   /**
    * As `replace`, without lists, for the two changes that most are: one piece in the midst of one entry, or in a hole that it leaves at both
-   * ends or that nothing follows. Returns -1, with nothing done, for all others.
+   * ends or that nothing follows. Returns -1, with nothing done, for all others. `isLast` says that the file has no entry behind the piece's
+   * first block; that spares looking.
    */
-  replaceSimply(fileId: number, piece: Extent): number {
+  replaceSimply(fileId: number, piece: Extent, isLast: boolean): number {
     const cursor = this.#cursor;
     const fromIndex = piece.blockIndex;
     const toIndex = extentEnd(piece);
@@ -325,7 +336,7 @@ export class ExtentMap {
         this.#splitEntry(fileId, blockIndex, value, piece);
         return 0;
       }
-      blockIndex = cursor.next() ? this.#extentIndex(cursor, fileId) : -1;
+      blockIndex = !isLast && cursor.next() ? this.#extentIndex(cursor, fileId) : -1;
     }
     if (blockIndex >= 0 && blockIndex <= toIndex) return -1;
     this.#putPiece(fileId, piece);

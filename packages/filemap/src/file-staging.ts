@@ -5,8 +5,8 @@
  * (`mapRegion`): so addresses rise with position in the file, whatever the order in which pages were written. The room was held when the
  * changes were made, so nothing here runs out.
  */
-import { assert, verify } from '@outwrite/blockdev';
-import { NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
+import { assert, verify, xxh32Each } from '@outwrite/blockdev';
+import { type Frame, NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
 import type { FileState } from './file-state.ts';
 import { KIND_INLINE, setFileKey } from './key-format.ts';
 import { mapRegion } from './map-region.ts';
@@ -40,30 +40,48 @@ function stagePages(state: FileState, pages: PageSpace): void {
   const indexes = pages.dirtyIndexes();
   assert(indexes[indexes.length - 1]! < state.blockCount, 'no dirty page lies beyond the end of its file');
   verify(() => checkTail(state, pages));
+  const staged = openForStaging(state, pages, indexes);
   for (let at = 0; at < indexes.length; ) {
     let end = at + 1;
     while (end < indexes.length && end - at < LONGEST_RUN_BLOCKS && indexes[end] === indexes[end - 1]! + 1) end++;
-    stageRun(state, pages, indexes[at]!, end - at);
+    stageRun(state, staged, indexes[at]!, at, end);
     at = end;
   }
   state.stagedIndexes = indexes;
 }
 
-function stageRun(state: FileState, pages: PageSpace, blockIndex: number, blockCount: number): void {
+/** The pages that are staged, in the order of their indexes. */
+interface StagedPages {
+  readonly frames: Frame[];
+  readonly checksums: Uint32Array;
+}
+
+function openForStaging(state: FileState, pages: PageSpace, indexes: Float64Array): StagedPages {
   const { cache, log } = state.context;
-  const checksums = new Uint32Array(blockCount);
-  for (let i = 0; i < blockCount; i++) {
-    const frame = pages.find(blockIndex + i);
+  const frames: Frame[] = [];
+  const contents: Uint8Array[] = [];
+  for (const index of indexes) {
+    const frame = pages.find(index);
     assert(
       frame !== NO_FRAME && cache.deltaOf(frame) === log.openDelta,
       'a page that is staged is dirty in the delta being closed',
     );
-    checksums[i] = cache.checksumOf(frame);
+    frames.push(frame);
+    contents.push(cache.bytesOf(frame));
   }
-  for (const segment of mapRegion(state, blockIndex, blockCount, 'redirect', checksums)) {
+  const checksums = new Uint32Array(frames.length);
+  xxh32Each(contents, contents.length, checksums);
+  return { frames, checksums };
+}
+
+/** Stages the pages `[at, end)` of `staged`, which are neighbours; `blockIndex` is that of the first. */
+function stageRun(state: FileState, staged: StagedPages, blockIndex: number, at: number, end: number): void {
+  const { log } = state.context;
+  const { frames, checksums } = staged;
+  for (const segment of mapRegion(state, blockIndex, end - at, 'redirect', checksums.subarray(at, end))) {
+    const first = at + segment.blockIndex - blockIndex;
     for (let i = 0; i < segment.blockCount; i++) {
-      const frame = pages.find(segment.blockIndex + i);
-      log.writeFrame(segment.block + i, frame, segment.checksums[i]!, 'data');
+      log.writeFrame(segment.block + i, frames[first + i]!, checksums[first + i]!, 'data');
     }
   }
 }

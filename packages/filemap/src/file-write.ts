@@ -24,7 +24,15 @@ export const DIRECT_WRITE_BYTES: number = 64 * 1024;
 
 /** Writes all of `source` at `position`; the file grows as needed. Throws with nothing of the piece at hand changed. */
 export function writeFile(state: FileState, position: number, source: Uint8Array): void {
-  for (const piece of writePieces(position, source)) writePiece(state, piece.position, piece.bytes, null);
+  checkBytes(source);
+  checkRange(position, source.length);
+  const end = position + source.length;
+  for (let at = position; at < end; ) {
+    const pieceEnd = endOfPiece(at, end);
+    const isAll = pieceEnd - at === source.length;
+    writePiece(state, at, isAll ? source : source.subarray(at - position, pieceEnd - position), null);
+    at = pieceEnd;
+  }
 }
 
 /** A part of a write that is one operation. */
@@ -40,11 +48,16 @@ export function writePieces(position: number, source: Uint8Array): WritePiece[] 
   const pieces: WritePiece[] = [];
   for (let done = 0; done < source.length; ) {
     const at = position + done;
-    const end = Math.min(position + source.length, (Math.floor(at / PIECE_BYTES) + 1) * PIECE_BYTES);
+    const end = endOfPiece(at, position + source.length);
     pieces.push({ position: at, bytes: source.subarray(done, end - position) });
     done = end - position;
   }
   return pieces;
+}
+
+/** The end of the operation that begins at `at`, of a write up to `end`. */
+function endOfPiece(at: number, end: number): number {
+  return Math.min(end, (Math.floor(at / PIECE_BYTES) + 1) * PIECE_BYTES);
 }
 
 /** How a write divides: blocks `[directFrom, directTo)` go directly, what is before and after through pages. */

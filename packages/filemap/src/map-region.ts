@@ -90,7 +90,8 @@ function replacePieces(state: FileState, fromIndex: number, toIndex: number, pie
   const { extents } = state.context;
   const piece = pieces[0];
   if (pieces.length === 1 && piece!.checksums.length <= extents.maxBlocks) {
-    const grown = extents.replaceSimply(state.fileId, piece!);
+    const isLast = toIndex === fromIndex + 1 && toIndex >= state.blockCount && state.reclaiming === null;
+    const grown = extents.replaceSimply(state.fileId, piece!, isLast);
     if (grown >= 0) return grown;
   }
   return extents.replace(state.fileId, fromIndex, toIndex, pieces);
