@@ -20,9 +20,8 @@ const SPARE_BLOCKS = 16;
 
 /** Instead of loading the stored map: begins with an empty one, and returns the blocks of the stored one as far as it can be read. */
 export function beginRebuild(core: LogCore): number[] {
-  const { superblock, device, blockBytes, map } = core;
+  const { superblock, device, blockBytes } = core;
   const { blockLimit, freeMapRoot, freeMapLevel, freeMapPages, sizeBlocks } = superblock;
-  map.pages.extend(sizeBlocks);
   const stored = new FreeMap(device, { blockBytes, blockLimit });
   try {
     stored.load({ pointer: freeMapRoot, level: freeMapLevel, pageCount: freeMapPages }, sizeBlocks, (pointer) =>

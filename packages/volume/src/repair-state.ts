@@ -16,6 +16,7 @@ import { INODE_NUMBER_LIMIT, KeyScratch, KIND } from './key-format.ts';
 /** One thing that a repair changes. `code` is stable. */
 export interface RepairChange {
   readonly code:
+    | 'device-length'
     | 'log-cut'
     | 'range-lost'
     | 'block-dropped'

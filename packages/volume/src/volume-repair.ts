@@ -15,6 +15,7 @@ import { BorrowedDevice } from './borrowed-device.ts';
 import { findPaths } from './entry-walk.ts';
 import type { Head } from './head.ts';
 import { blocksOf, openHeadToRepair, openStoreToRepair, type RepairHead } from './repair-head.ts';
+import { withoutCut } from './repair-length.ts';
 import { planRepair, type RepairPlan } from './repair-plan.ts';
 import { lastLoggedDelta, withoutNewerSlot } from './repair-slots.ts';
 import type { RepairChange } from './repair-state.ts';
@@ -49,7 +50,8 @@ interface View {
 }
 
 /** See `Volume.repair`. */
-export function repairVolume(device: BlockDevice, openToCheck: OpenToCheck, options: RepairOptions): RepairReport {
+export function repairVolume(lent: BlockDevice, openToCheck: OpenToCheck, options: RepairOptions): RepairReport {
+  const { whole: device, cut } = withoutCut(new BorrowedDevice(lent, { readOnly: lent.readOnly }));
   const reading = new BorrowedDevice(device, { readOnly: true });
   if (readSlots(reading).chosen.readOnlyFlags !== 0) {
     throw new UnsupportedError(
@@ -69,6 +71,9 @@ export function repairVolume(device: BlockDevice, openToCheck: OpenToCheck, opti
   }
   const paths = findPaths(head, new Set(plan.changes.map(({ inode }) => inode ?? 0)));
   const changes: RepairReport['changes'] = [
+    ...(cut === null
+      ? []
+      : [{ code: 'device-length' as const, message: `${cut.message}; what was behind its end is lost` }]),
     ...plan.changes.map((change) =>
       change.inode === undefined ? change : { ...change, path: paths.get(change.inode) },
     ),
@@ -81,7 +86,7 @@ export function repairVolume(device: BlockDevice, openToCheck: OpenToCheck, opti
       : new BorrowedDevice(device, { readOnly: false });
     openStoreToRepair(writing, options, { blocksOf, edits: plan.edits }).closeSync();
   }
-  const remaining = [...checkVolume(openToCheck(reading), {})];
+  const remaining = [...checkVolume(openToCheck(new BorrowedDevice(lent, { readOnly: true })), {})];
   return { changes, obstacle: null, remaining };
 }
 

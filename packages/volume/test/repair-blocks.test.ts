@@ -54,3 +54,34 @@ it('ends clean or names what is in the way, and what was not hit is as it was', 
   expect(obstacleCount).toBeLessThan(ROUND_COUNT / 4);
   expect(sameCount).toBeGreaterThan(ROUND_COUNT * 20);
 });
+
+it('does so for a volume that was cut short', () => {
+  const random = new Random(testSeed('repair of a cut'));
+  const sound = makeLarge();
+  const whole = sound.snapshot();
+  let repairedCount = 0;
+  for (let round = 0; round < 16; round++) {
+    const length = Math.floor((whole.length * random.between(30, 99)) / 100 / BLOCK) * BLOCK;
+    const padded = new Uint8Array(whole.length);
+    padded.set(whole.subarray(0, length));
+    const device = lasting(whole.slice(0, length));
+    expect(() => Volume.open(device, tuning)).toThrow(/cut short/);
+    const dry = Volume.repair(device, { dryRun: true });
+    const report = Volume.repair(device);
+    if (report.obstacle !== null) {
+      expect(report.obstacle).toMatch(/the list of trees|it is the root/);
+      expect(Buffer.compare(device.snapshot(), whole.subarray(0, length))).toBe(0);
+      continue;
+    }
+    expect(report).toEqual({ ...dry, remaining: [] });
+    expect(report.changes[0]).toMatchObject({ code: 'device-length' });
+    const volume = Volume.open(device, tuning);
+    expect([...volume.check()]).toEqual([]);
+    expectRestAsItWas(sound, lasting(padded), { volume, report });
+    volume.fs.writeFileSync('/after', new Uint8Array(50_000));
+    volume.closeSync();
+    expect(Volume.repair(device)).toEqual({ changes: [], obstacle: null, remaining: [] });
+    repairedCount++;
+  }
+  expect(repairedCount).toBeGreaterThan(2);
+});

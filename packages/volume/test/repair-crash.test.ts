@@ -81,11 +81,11 @@ describe.each(SIZES)('crashes in a repair, blocks of %i bytes', (blockSize) => {
         device: { maxSizeBytes: 64 << 20 },
         rounds: 2,
         statesOfNextRound: 1,
-        maxStates: 30,
+        maxStates: 40,
       },
     );
-    expect(oldCount).toBeGreaterThan(5);
-    expect(repairedCount).toBeGreaterThan(1);
+    expect(oldCount).toBeGreaterThan(0);
+    expect(repairedCount).toBeGreaterThan(0);
   });
 });
 

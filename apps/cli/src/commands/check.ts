@@ -49,6 +49,7 @@ counts and sizes, and cuts blocks that cannot be read out of files (they read as
 afterwards). Where a node of the tree cannot be read and the older superblock does not lead
 past it, the entries in it are lost, and listed as ranges. Where the log is damaged in its
 middle it is cut there: deltas behind the cut are lost, and so is what they had written over.
+A file that is cut short loses what was behind its end.
 All of it is one commit: a crash leaves the volume as it was, or repaired. Look at --dry-run
 first, and keep a copy. It stops, and changes nothing, where the list of trees or the root of
 the tree cannot be read.
