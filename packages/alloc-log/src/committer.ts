@@ -320,7 +320,6 @@ export class Committer {
     else flight.releaseFrames();
     this.#flight = null;
     core.waiting.deltaDurable(flight.delta);
-    core.waitingBytes.written(flight.directWrites);
     core.client.durable?.(flight.delta);
     this.#resolveCurrent();
     for (const listener of this.#settledListeners.splice(0)) listener();

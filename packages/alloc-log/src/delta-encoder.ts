@@ -1,7 +1,6 @@
 /**
  * From a closed delta to its log blocks: the record stream, cut into blocks that are chained to what came before.
  */
-import { ByteWriter } from '@outwrite/blockdev';
 import { LOG_FLAG_FLUSHED_FIRST, LOG_HEADER_BYTES, logPayloadBytes, sealLogBlock } from './log-block-format.ts';
 import type { LogCore } from './log-core.ts';
 import { type DeltaRecords, encodeRecords } from './log-record-format.ts';
@@ -22,7 +21,7 @@ export function encodeDelta(
   records: DeltaRecords,
   flushedFirst: boolean,
 ): EncodedLogBlock[] {
-  const writer = new ByteWriter();
+  const writer = core.logBuffers.records();
   encodeRecords(delta, records, writer);
   const stream = writer.view();
   const payloadLimit = logPayloadBytes(core.blockBytes);
@@ -33,7 +32,7 @@ export function encodeDelta(
     core.chain[core.chain.length - 1]!.delta = delta;
     const nextBlock = core.takeHeldBlock();
     core.chain.push({ block: nextBlock, delta: delta + 1 });
-    const bytes = new Uint8Array(core.blockBytes);
+    const bytes = core.logBuffers.takeBlock();
     const payload = stream.subarray(index * payloadLimit, (index + 1) * payloadLimit);
     bytes.set(payload, LOG_HEADER_BYTES);
     core.chainChecksum = sealLogBlock(bytes, {

@@ -27,6 +27,8 @@ export class DeltaFlight {
   /** Frames that are marked as being written until the delta is durable. */
   readonly frames: Frame[];
   readonly directWrites: readonly DirectWrite[];
+  /** Memory of the log blocks. */
+  readonly logBlocks: Uint8Array[];
   settled = false;
   /** An asynchronous write of this flight has not returned. */
   writeInFlight = false;
@@ -40,6 +42,7 @@ export class DeltaFlight {
       log: WriteBatch;
       frames: Frame[];
       directWrites: readonly DirectWrite[];
+      logBlocks: Uint8Array[];
     },
   ) {
     this.core = core;
@@ -49,6 +52,7 @@ export class DeltaFlight {
     this.log = parts.log;
     this.frames = parts.frames;
     this.directWrites = parts.directWrites;
+    this.logBlocks = parts.logBlocks;
   }
 
   /**
@@ -77,10 +81,13 @@ export class DeltaFlight {
     }
   }
 
-  /** The delta is durable, or given up: its frames may change again. */
+  /** The delta is durable and none of its writes is under way any more: its frames, and what else it wrote from, may change again. */
   releaseFrames(): void {
-    for (const frame of this.frames) this.core.cache.endWrite(frame, this.delta);
+    const { core } = this;
+    for (const frame of this.frames) core.cache.endWrite(frame, this.delta);
     this.frames.length = 0;
+    core.waitingBytes.written(this.directWrites);
+    core.logBuffers.giveBack(this.logBlocks);
   }
 }
 
@@ -129,8 +136,10 @@ export function closeDelta(core: LogCore, stagers: readonly Stager[]): DeltaFlig
   const log = new WriteBatch(device, blockBytes);
   // Without a flush in between, log and blocks are one batch and, where the layout allows, one run.
   const blocks = flushedFirst ? new WriteBatch(device, blockBytes) : log;
+  const logBlocks: Uint8Array[] = [];
   for (const { block, bytes } of encodeDelta(core, delta, records, flushedFirst)) {
     log.add(block, bytes);
+    logBlocks.push(bytes);
     counters.bytesWritten.log += blockBytes;
   }
   for (const { block, frame } of leaves) blocks.add(block, cache.bytesOf(frame));
@@ -145,5 +154,13 @@ export function closeDelta(core: LogCore, stagers: readonly Stager[]): DeltaFlig
   core.waiting.untilDelta(delta, records.frees);
   core.promiseCount += gone.length + at.length;
   core.open = new OpenDelta(delta + 1);
-  return new DeltaFlight(core, { delta, flushedFirst, blocks, log, frames, directWrites: open.directWrites });
+  return new DeltaFlight(core, {
+    delta,
+    flushedFirst,
+    blocks,
+    log,
+    frames,
+    directWrites: open.directWrites,
+    logBlocks,
+  });
 }

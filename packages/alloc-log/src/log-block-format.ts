@@ -87,10 +87,11 @@ function writeHeader(block: Uint8Array, at: number, header: LogHeader, checksum:
   setU32(block, at + L.reserved, 0);
 }
 
+const headerScratch = new Uint8Array(LOG_HEADER_BYTES);
+
 function headerChecksum(header: LogHeader, checksum: number): number {
-  const scratch = new Uint8Array(LOG_HEADER_BYTES);
-  writeHeader(scratch, 0, header, checksum, 0);
-  return xxh32(scratch);
+  writeHeader(headerScratch, 0, header, checksum, 0);
+  return xxh32(headerScratch);
 }
 
 /** The header at one end of `block` if it is whole by itself, else null. Says nothing about the rest of the block. */

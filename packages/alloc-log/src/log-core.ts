@@ -14,6 +14,7 @@ import {
 } from '@outwrite/blockdev';
 import type { BufferCache } from '@outwrite/buffer-cache';
 import type { FreeMap } from './free-map.ts';
+import { LogBuffers } from './log-buffers.ts';
 import type { LogClient } from './log-client.ts';
 import type { LogCounters } from './log-stats.ts';
 import { OpenDelta } from './open-delta.ts';
@@ -54,6 +55,7 @@ export class LogCore {
   readonly map: FreeMap;
   readonly waiting: WaitingList;
   readonly waitingBytes: WaitingBytes;
+  readonly logBuffers: LogBuffers;
   readonly client: LogClient;
   readonly bounds: LogBounds;
   readonly counters: LogCounters;
@@ -110,6 +112,7 @@ export class LogCore {
     this.readOnly = parts.readOnly;
     this.blockBytes = parts.superblock.blockBytes;
     this.waitingBytes = new WaitingBytes(parts.device, this.blockBytes);
+    this.logBuffers = new LogBuffers(this.blockBytes);
     this.durableDelta = parts.superblock.delta;
     this.open = new OpenDelta(parts.superblock.delta + 1);
     this.chainNumber = parts.superblock.nextLogNumber;

@@ -7,10 +7,15 @@
 import type { BlockDevice } from '@outwrite/blockdev';
 import type { DirectWrite } from './open-delta.ts';
 
+const ARENA_BYTES = 256 * 1024;
+
 export class WaitingBytes {
   readonly #device: BlockDevice;
   readonly #blockBytes: number;
   readonly #pieces: Map<number, Uint8Array> = new Map();
+  /** Memory for the copies, filled from its beginning whenever nothing waits: making an array costs more than copying a block. */
+  #arena: Uint8Array = new Uint8Array(0);
+  #arenaAt = 0;
 
   constructor(device: BlockDevice, blockBytes: number) {
     this.#device = device;
@@ -23,7 +28,7 @@ export class WaitingBytes {
 
   /** Copies whole blocks and keeps them; returns the copies, one a block. */
   keep(start: number, buffers: readonly Uint8Array[], blockCount: number): Uint8Array[] {
-    const copy = new Uint8Array(blockCount * this.#blockBytes);
+    const copy = this.#take(blockCount * this.#blockBytes);
     let end = 0;
     for (const buffer of buffers) {
       copy.set(buffer, end);
@@ -36,6 +41,15 @@ export class WaitingBytes {
       this.#pieces.set(start + i, piece);
     }
     return pieces;
+  }
+
+  #take(lengthBytes: number): Uint8Array {
+    if (this.#pieces.size === 0) this.#arenaAt = 0;
+    if (this.#arena.length === 0) this.#arena = new Uint8Array(ARENA_BYTES);
+    // A delta that is being written keeps its part of the arena; what does not fit beside it has an array of its own.
+    if (this.#arenaAt + lengthBytes > this.#arena.length) return new Uint8Array(lengthBytes);
+    this.#arenaAt += lengthBytes;
+    return this.#arena.subarray(this.#arenaAt - lengthBytes, this.#arenaAt);
   }
 
   /** The blocks were given back before they were written. */

@@ -17,18 +17,22 @@ import { type TreeState, textSeparator } from './tree-state.ts';
 
 export class TreeSealer {
   readonly #core: StoreCore;
-  readonly #sealer: DeltaSealer;
+  #sealer!: DeltaSealer;
   /** By level: the separator at which the node begins that is being walked. */
   readonly #separators: Uint8Array[] = [];
   readonly #lengths = new Uint32Array(MAX_LEVEL + 1);
 
-  constructor(core: StoreCore, sealer: DeltaSealer) {
+  constructor(core: StoreCore) {
     this.#core = core;
-    this.#sealer = sealer;
   }
 
-  /** Tells the log all that this delta did to a tree. */
-  seal(state: TreeState): void {
+  /** Tells `sealer` all that this delta did to `trees`. */
+  sealAll(trees: readonly TreeState[], sealer: DeltaSealer): void {
+    this.#sealer = sealer;
+    for (const state of trees) this.#seal(state);
+  }
+
+  #seal(state: TreeState): void {
     if (!state.isCatalogue) {
       // A tree that was made and has gone in this delta never was.
       if (!(state.wasCreated && state.isGone)) {

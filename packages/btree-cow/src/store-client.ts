@@ -24,6 +24,7 @@ export class StoreClient implements LogClient {
   readonly relocateValue: RelocateValue | null;
   readonly salvage: TreeSalvage | null;
   #catalogue: Catalogue | null = null;
+  #treeSealer: TreeSealer | null = null;
 
   constructor(relocateValue: RelocateValue | null, salvage: TreeSalvage | null = null) {
     this.relocateValue = relocateValue;
@@ -80,8 +81,8 @@ export class StoreClient implements LogClient {
     const { core } = this.catalogue;
     const trees = core.changedTrees.sort((a, b) => a.id - b.id);
     core.changedTrees = [];
-    const treeSealer = new TreeSealer(core, sealer);
-    for (const state of trees) treeSealer.seal(state);
+    this.#treeSealer ??= new TreeSealer(core);
+    this.#treeSealer.sealAll(trees, sealer);
   }
 
   checkpoint(writer: CheckpointWriter): ClientRoot {

@@ -25,7 +25,7 @@ class Leaves {
       if (promise.type === 'leaf') told.push(decode(promise.separator));
       if (promise.type === 'leaves') told.push(`${decode(promise.separator)}..${decode(promise.end)}`);
     };
-    new TreeSealer(this.state.core, { delta: 5, gone, at() {}, writeLeaf() {} }).seal(this.state);
+    new TreeSealer(this.state.core).sealAll([this.state], { delta: 5, gone, at() {}, writeLeaf() {} });
     return told;
   }
 }
