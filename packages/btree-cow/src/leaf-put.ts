@@ -27,12 +27,44 @@ import { searchLeaf } from './page-search.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
 
-/** Stores `value` under `key`, in place of what was there. Throws for a bad key or value, and when there is no room; then nothing has changed. */
-export function putValue(state: TreeState, key: Uint8Array, value: Uint8Array): void {
+/**
+ * Stores `value` under `key`, in place of what was there. Throws for a bad key or value, and when there is no room; then nothing has changed.
+ * With a `descriptor` the value is in blocks of the open delta already (`writeAhead`).
+ */
+export function putValue(
+  state: TreeState,
+  key: Uint8Array,
+  value: Uint8Array,
+  descriptor: Uint8Array | null = null,
+): void {
   checkValue(value);
   state.core.entry.loadKey(key);
-  if (value.length <= maxInlineBytes(state.core.blockSize) && tryQuickPut(state, value)) return;
-  while (!tryPut(state, key, value));
+  if (descriptor === null && value.length <= maxInlineBytes(state.core.blockSize) && tryQuickPut(state, value)) return;
+  while (!tryPut(state, key, value, descriptor));
+}
+
+/**
+ * Writes a value that is too large for a leaf to blocks of the open delta, of which `ensure` has said that there are enough, and returns its
+ * descriptor; null for a value that fits. Throws when the device cannot grow, with nothing changed. Give it to `putValue` in the same
+ * transaction, or to `giveUpAhead`.
+ */
+export function writeAhead(state: TreeState, keyLength: number, value: Uint8Array): Uint8Array | null {
+  const { core } = state;
+  if (fitsInline(core.blockSize, keyLength, value.length)) return null;
+  const target = new Uint8Array(maxDescriptorBytesOf(core.blockSize, keyLength));
+  return target.subarray(0, writeOverflow(core, value, target, target.length));
+}
+
+/** Frees the blocks of a value that was written ahead and will not be put. */
+export function giveUpAhead(state: TreeState, descriptor: Uint8Array): void {
+  const { core } = state;
+  released.length = 0;
+  collectExtents(core, descriptor, 0, descriptor.length, released);
+  for (const { start, count, birth } of released) core.log.free(start, count, birth);
+}
+
+function maxDescriptorBytesOf(blockSize: number, keyLength: number): number {
+  return Math.min(maxInlineBytes(blockSize), maxLeafCellBytes(blockSize) - LEAF_CELL_HEADER_BYTES - keyLength);
 }
 
 /** Puts into a leaf of the open delta that has room without moving anything. False if it is not so, or if the log made room meanwhile. */
@@ -64,20 +96,16 @@ function tryQuickPut(state: TreeState, value: Uint8Array): boolean {
 const released: OwnedExtent[] = [];
 
 /** Both halves, once. False if the log made room and everything must be looked up again. */
-function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array): boolean {
+function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor: Uint8Array | null): boolean {
   const { core } = state;
   const { cache, blockSize, entry, log, path } = core;
   entry.loadKey(key);
   const isOverflow = !fitsInline(blockSize, entry.keyLength, value.length);
-  const maxDescriptorBytes = Math.min(
-    maxInlineBytes(blockSize),
-    maxLeafCellBytes(blockSize) - LEAF_CELL_HEADER_BYTES - entry.keyLength,
-  );
   if (!isOverflow) entry.loadValue(value);
   released.length = 0;
   path.seek(state, entry.key, entry.keyLength, 0);
   try {
-    let blockCount = isOverflow ? overflowBlockBound(blockSize, value.length) : 0;
+    let blockCount = isOverflow && descriptor === null ? overflowBlockBound(blockSize, value.length) : 0;
     let leafCount = 1;
     let nodeCount = 0;
     if (path.isEmpty) {
@@ -103,8 +131,12 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array): boolean {
     if (state.isCatalogue) nodeCount += leafCount;
     else blockCount += leafCount;
     if (!core.ensure(blockCount, nodeCount, false)) return false;
-    if (isOverflow) {
-      entry.valueLength = writeOverflow(core, value, entry.value, maxDescriptorBytes);
+    if (descriptor !== null) {
+      entry.value.set(descriptor);
+      entry.valueLength = descriptor.length;
+      entry.isOverflow = true;
+    } else if (isOverflow) {
+      entry.valueLength = writeOverflow(core, value, entry.value, maxDescriptorBytesOf(blockSize, entry.keyLength));
       entry.isOverflow = true;
     }
     state.changed();

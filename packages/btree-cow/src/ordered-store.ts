@@ -86,8 +86,13 @@ export class OrderedStore {
     }
     while (!this.trees.log.ensure(blocks, nodes, false));
     this.trees.transact(() => {
-      for (const operation of operations) {
-        if (operation.type === 'put') this.#tree.put(operation.key, operation.value);
+      // Large values first: a device that cannot grow shows before anything has changed.
+      const puts = operations.map((operation) =>
+        operation.type === 'put' ? ([operation.key, operation.value] as const) : null,
+      );
+      const written = this.#tree.writeAhead(puts);
+      for (const [i, operation] of operations.entries()) {
+        if (operation.type === 'put') this.#tree.putAhead(operation.key, operation.value, written[i]!);
         else this.#tree.delete(operation.key);
       }
     });

@@ -9,7 +9,7 @@ import { TreeCursor } from './cursor.ts';
 import { type EntryRange, RangeBounds } from './entry-range.ts';
 import { checkKey, checkValue, copyKey } from './leaf-entry.ts';
 import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
-import { putValue } from './leaf-put.ts';
+import { giveUpAhead, putValue, writeAhead } from './leaf-put.ts';
 import { touchLeaf } from './leaf-touch.ts';
 import { fitsInline, maxKeyBytes } from './node-format.ts';
 import { overflowBlockBound, readOverflow } from './overflow.ts';
@@ -102,6 +102,32 @@ export class Tree {
   put(key: Uint8Array, value: Uint8Array): void {
     this.#core.checkUsable(this.#state);
     putValue(this.#state, key, value);
+  }
+
+  /**
+   * For several puts of which all or none are to be made: writes those values that are too large for a leaf, and returns for each entry what
+   * `putAhead` takes. Throws a `NoSpaceError` when the device cannot grow, with nothing changed. In a transaction, after `ensure`; null in the
+   * place of an entry stands for none.
+   */
+  writeAhead(entries: readonly (readonly [key: Uint8Array, value: Uint8Array] | null)[]): (Uint8Array | null)[] {
+    this.#core.checkUsable(this.#state);
+    const written: (Uint8Array | null)[] = [];
+    try {
+      for (const entry of entries)
+        written.push(entry === null ? null : writeAhead(this.#state, entry[0].length, entry[1]));
+    } catch (error) {
+      if (this.#core.log.latched === null) {
+        for (const descriptor of written) if (descriptor !== null) giveUpAhead(this.#state, descriptor);
+      }
+      throw error;
+    }
+    return written;
+  }
+
+  /** As `put`, of a value that `writeAhead` has seen in this transaction. */
+  putAhead(key: Uint8Array, value: Uint8Array, written: Uint8Array | null): void {
+    this.#core.checkUsable(this.#state);
+    putValue(this.#state, key, value, written);
   }
 
   /** Removes the entry under `key`. False if there was none. */
