@@ -126,6 +126,17 @@ export class PageSpace {
     });
   }
 
+  /** As `fill`, for one page that is not cached; returns its frame, which is clean. */
+  load(blockIndex: number, block: number, checksum: number, structure: string): Frame {
+    assert(!this.#closed, 'a closed page space is not used');
+    assert(blockIndex >= 0 && blockIndex < BLOCK_INDEX_LIMIT, 'a block index is below 2^48');
+    assert(this.#index.find(blockIndex) === NO_FRAME, 'a page that is cached is not loaded');
+    const frame = this.#reader.readOne(block, checksum, structure);
+    this.#map(frame, blockIndex);
+    this.#pool.markClean(frame);
+    return frame;
+  }
+
   /**
    * The frame to change for `delta`, marked dirty in it: the page itself, or a copy put in its place while the page is
    * being written.

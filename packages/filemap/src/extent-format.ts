@@ -124,6 +124,11 @@ export function extentBirth(value: Uint8Array): number {
   return getU48(value, BIRTH_OFFSET);
 }
 
+/** The checksum of block `index` of a checked extent. */
+export function checksumAt(value: Uint8Array, index: number): number {
+  return getU32(value, CHECKSUMS_OFFSET + index * CHECKSUM_BYTES);
+}
+
 /** Copies the checksums of `blockCount` blocks of a checked extent from its block `firstBlock` on. */
 export function copyChecksums(value: Uint8Array, firstBlock: number, blockCount: number): Uint32Array {
   const checksums = new Uint32Array(blockCount);

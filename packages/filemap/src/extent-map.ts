@@ -11,6 +11,7 @@ import { CorruptionError, NIL_BLOCK } from '@outwrite/blockdev';
 import type { Cursor, Tree } from '@outwrite/btree-cow';
 import {
   checkExtentValue,
+  checksumAt,
   copyChecksums,
   decodeExtent,
   EXTENT_HEADER_BYTES,
@@ -81,6 +82,8 @@ const SINGLE_DELETES = 4;
 export class ExtentMap {
   readonly blockSize: number;
   readonly maxBlocks: number;
+  /** Of the block that `findBlock` found last. */
+  foundChecksum = 0;
   readonly #log: AllocLog;
   readonly #tree: Tree;
   readonly #cursor: Cursor;
@@ -155,6 +158,19 @@ export class ExtentMap {
     }
     if (at < toIndex) segments.push(hole(at, toIndex - at));
     return segments;
+  }
+
+  /** The block on the device behind one block of the file, with its checksum in `foundChecksum`; `NIL_BLOCK` for a hole. */
+  findBlock(fileId: number, blockIndex: number): number {
+    const cursor = this.#cursor;
+    if (!this.#seekAtOrBefore(fileId, blockIndex)) return NIL_BLOCK;
+    const firstIndex = this.#extentIndex(cursor, fileId);
+    if (firstIndex < 0 || firstIndex > blockIndex) return NIL_BLOCK;
+    const value = this.#checkedValue(cursor, fileId, firstIndex);
+    const skipped = blockIndex - firstIndex;
+    if (skipped >= checkedCount(value, firstIndex, fileId, this.#limits())) return NIL_BLOCK;
+    this.foundChecksum = checksumAt(value, skipped);
+    return extentStart(value) + skipped;
   }
 
   /** Every entry that overlaps `[fromIndex, toIndex)` or touches its ends, whole and ascending. */
@@ -263,6 +279,11 @@ export class ExtentMap {
     for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
   }
 
+  /** As `touchRegion`, where the file has no entry from `blockIndex` on. */
+  touchPlace(fileId: number, blockIndex: number, room: StagingRoom, isReclaiming: boolean): void {
+    room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
+  }
+
   #touchForNow(fileId: number, blockIndexes: readonly number[], room: StagingRoom, isReclaiming: boolean): void {
     for (const blockIndex of blockIndexes) {
       room.touchForNow(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
@@ -318,10 +339,9 @@ export class ExtentMap {
 
   /**
    * As `replace`, without lists, for the two changes that most are: one piece in the midst of one entry, or in a hole that it leaves at both
-   * ends or that nothing follows. Returns -1, with nothing done, for all others. `isLast` says that the file has no entry behind the piece's
-   * first block; that spares looking.
+   * ends or that nothing follows. Returns -1, with nothing done, for all others.
    */
-  replaceSimply(fileId: number, piece: Extent, isLast: boolean): number {
+  replaceSimply(fileId: number, piece: Extent): number {
     const cursor = this.#cursor;
     const fromIndex = piece.blockIndex;
     const toIndex = extentEnd(piece);
@@ -336,11 +356,10 @@ export class ExtentMap {
         this.#splitEntry(fileId, blockIndex, value, piece);
         return 0;
       }
-      blockIndex = !isLast && cursor.next() ? this.#extentIndex(cursor, fileId) : -1;
+      blockIndex = cursor.next() ? this.#extentIndex(cursor, fileId) : -1;
     }
     if (blockIndex >= 0 && blockIndex <= toIndex) return -1;
-    this.#putPiece(fileId, piece);
-    return piece.checksums.length;
+    return this.append(fileId, piece);
   }
 
   /** The entry at `blockIndex`, whose value is `value`, goes on before and after `piece`, and frees what lay between. */
@@ -354,14 +373,16 @@ export class ExtentMap {
     const right = value.slice(extentValueBytes(rightFrom) - EXTENT_HEADER_BYTES);
     setExtentHeader(right, 0, start + rightFrom, birth);
     this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), left);
-    this.#putPiece(fileId, piece);
+    this.append(fileId, piece);
     this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, extentEnd(piece)), right);
     this.#log.free(start + leftCount, piece.checksums.length, birth);
   }
 
-  #putPiece(fileId: number, piece: Extent): void {
+  /** As `replace`, for a piece in a hole, neither joined with others nor too long for an entry. */
+  append(fileId: number, piece: Extent): number {
     const length = encodeExtentInto(this.#value, piece);
     this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, piece.blockIndex), this.#value.subarray(0, length));
+    return piece.checksums.length;
   }
 
   /** Second half: puts, deletes and frees as `change` says; `pieces` are the blocks that are new in it. */

@@ -83,6 +83,7 @@ function uncachedRun(state: FileState, fromIndex: number, toIndex: number): numb
 function fetch(state: FileState, read: { fromIndex: number; toIndex: number; missIndex: number }): number {
   const blocks = state.readAhead.plan(read.fromIndex, read.toIndex, read.missIndex);
   const toIndex = Math.max(read.missIndex + 1, Math.min(read.missIndex + blocks, state.blockCount));
+  if (toIndex === read.missIndex + 1 && loadBlock(state, read.missIndex) !== NO_FRAME) return read.missIndex;
   const segments = state.segments(read.missIndex, toIndex);
   if (segments[0]!.block === NIL_BLOCK) return cachedFrom(state, segments[0]!);
   for (const run of deviceRuns(segments)) fillPages(state, run);
@@ -132,6 +133,19 @@ export function loadPage(state: FileState, blockIndex: number): Frame {
   if (segment.block === NIL_BLOCK) return NO_FRAME;
   fillPages(state, segment);
   return pages.find(blockIndex);
+}
+
+/** Reads one block that is not cached into a page, without lists; `NO_FRAME`, with nothing done, for a hole and where a range is being reclaimed. */
+function loadBlock(state: FileState, blockIndex: number): Frame {
+  if (state.reclaiming !== null) return NO_FRAME;
+  const { extents } = state.context;
+  const block = extents.findBlock(state.fileId, blockIndex);
+  if (block === NIL_BLOCK) return NO_FRAME;
+  try {
+    return state.openPages().load(blockIndex, block, extents.foundChecksum, STRUCTURE);
+  } catch (error) {
+    throw ofFile(error, state.fileId, blockIndex);
+  }
 }
 
 function fillPages(state: FileState, run: Segment): void {

@@ -81,6 +81,10 @@ export class FileState {
   heldBlocks = 0;
   /** Blocks in this range read as a hole; extents that are still there are to be freed. */
   reclaiming: ReclaimRange | null = null;
+  /** No extent, but for those in a range being reclaimed, reaches beyond this block; it stays where it is when the end is cut off. */
+  mappedEndIndex = 0;
+  /** The delta in which blocks were given to the file last. */
+  installedDelta = 0;
   /** Mapped blocks; -1 until somebody asked. */
   mappedBlockCount = -1;
   /** The pages that were staged last: as long as one of them is being written, the pages stay. */
@@ -146,7 +150,13 @@ export class FileState {
     } else {
       this.reclaiming = reclaiming;
       this.shape = this.sizeBytes === 0 && reclaiming === null ? 'inline' : 'mapped';
+      this.mappedEndIndex = this.blockCount;
     }
+  }
+
+  /** Whether the tree has no entry for a block from `blockIndex` on, known without looking. */
+  isBeyondMap(blockIndex: number): boolean {
+    return blockIndex >= this.mappedEndIndex && this.reclaiming === null;
   }
 
   /** The map of blocks `[fromIndex, toIndex)`; what is being reclaimed is a hole in it. */

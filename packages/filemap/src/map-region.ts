@@ -80,6 +80,8 @@ export function install(state: FileState, fromIndex: number, toIndex: number, pi
   const { context } = state;
   const grown = replacePieces(state, fromIndex, toIndex, pieces);
   if (state.mappedBlockCount >= 0) state.mappedBlockCount += grown;
+  state.mappedEndIndex = Math.max(state.mappedEndIndex, toIndex);
+  state.installedDelta = context.log.openDelta;
   let blockCount = 0;
   for (const piece of pieces) blockCount += piece.checksums.length;
   context.mappedBlocks += blockCount;
@@ -90,8 +92,10 @@ function replacePieces(state: FileState, fromIndex: number, toIndex: number, pie
   const { extents } = state.context;
   const piece = pieces[0];
   if (pieces.length === 1 && piece!.checksums.length <= extents.maxBlocks) {
-    const isLast = toIndex === fromIndex + 1 && toIndex >= state.blockCount && state.reclaiming === null;
-    const grown = extents.replaceSimply(state.fileId, piece!, isLast);
+    // What was mapped earlier in this delta may continue on the device, and then becomes one entry with the piece.
+    if (state.isBeyondMap(fromIndex) && state.installedDelta !== piece!.birth)
+      return extents.append(state.fileId, piece!);
+    const grown = extents.replaceSimply(state.fileId, piece!);
     if (grown >= 0) return grown;
   }
   return extents.replace(state.fileId, fromIndex, toIndex, pieces);

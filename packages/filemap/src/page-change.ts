@@ -39,7 +39,9 @@ export function reservePages(state: FileState, ranges: readonly PageRange[], isR
       const runStart = blockIndex++;
       while (blockIndex < toIndex && !isDirtyPage(state, blockIndex)) blockIndex++;
       const runBlocks = blockIndex - runStart;
-      state.context.extents.touchRegion(state.fileId, runStart, blockIndex, state.context.room, isReclaiming);
+      const { extents, room } = state.context;
+      if (state.isBeyondMap(runStart)) extents.touchPlace(state.fileId, runStart, room, isReclaiming);
+      else extents.touchRegion(state.fileId, runStart, blockIndex, room, isReclaiming);
       pageCount += runBlocks;
       // At worst every block gets an entry of its own, and what is cut in two needs one more.
       addedBytes += (runBlocks + (isDirtyPage(state, runStart - 1) ? 0 : 1)) * ENTRY_COST_BYTES;
