@@ -227,7 +227,11 @@ function longestPrefixLength(
 export function indexTakesAny(slab: Slab, base: number, blockSize: number): boolean {
   const count = entryCount(slab, base);
   const prefixLength = prefixLengthOf(slab, base);
-  let usedBytes = HEADER_BYTES + (count + 1) * INDEX_ENTRY_BYTES + indexCellBytes(maxKeyBytes(blockSize));
+  const addedBytes = INDEX_ENTRY_BYTES + indexCellBytes(maxKeyBytes(blockSize));
+  // Without the prefix a cell is longer by that, or comes into being, with its header and padding.
+  const grownBytes = count * (prefixLength + INDEX_CELL_HEADER_BYTES + 3);
+  if (addedBytes + grownBytes <= freeBytes(slab, base)) return true;
+  let usedBytes = HEADER_BYTES + count * INDEX_ENTRY_BYTES + addedBytes;
   for (let i = 1; i < count; i++) usedBytes += indexCellBytes(restLengthOf(slab, base, i) + prefixLength);
   return usedBytes <= blockSize;
 }

@@ -8,6 +8,7 @@ export { decodeAt, decodeGone, type GonePromise } from './promise-format.ts';
 export type { RelocateValue } from './relocation.ts';
 export type { BlocksOf, StoreEdit, StoreRepair } from './store-repair.ts';
 export type { PutRoom, Tree } from './tree.ts';
+export type { TreeAppender } from './tree-append.ts';
 export type { CheckSink } from './tree-check.ts';
 export type { LostRange } from './tree-salvage.ts';
 export {

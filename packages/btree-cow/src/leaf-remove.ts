@@ -5,12 +5,20 @@
  * the two keeps its separator and gets all entries, the right one is gone. A leaf that becomes empty is gone at once. Only the first leaf of
  * a tree cannot go while there are others: it takes in its right neighbour, wherever that is.
  */
+import { commonPrefixLength } from '@outwrite/blockdev';
 import type { Slab } from '@outwrite/buffer-cache';
 import { prepareRemoval, removeChild } from './index-map.ts';
 import { childBirth, childBlock, copySeparator } from './index-page.ts';
-import { leafCellSize, leafValueIsOverflow, leafValueLength, leafValueStart, removeFromLeaf } from './leaf-page.ts';
-import { HAS_OVERFLOW_FLAG, LEAF_ENTRY_BYTES } from './node-format.ts';
-import { entryCount, flagsOf, freeBytes } from './node-header.ts';
+import {
+  copyLeafKey,
+  leafCellSize,
+  leafValueIsOverflow,
+  leafValueLength,
+  leafValueStart,
+  removeFromLeaf,
+} from './leaf-page.ts';
+import { HAS_OVERFLOW_FLAG, HEADER_BYTES, LEAF_ENTRY_BYTES } from './node-format.ts';
+import { entryCount, flagsOf, freeBytes, prefixLengthOf } from './node-header.ts';
 import { collectExtents, type OwnedExtent } from './overflow.ts';
 import { dropNode, prepareGiveUp, prepareRedirect, redirectPath, redirectSibling } from './redirect.ts';
 import type { TreePath } from './tree-path.ts';
@@ -122,16 +130,52 @@ function chooseOutcome(state: TreeState, path: TreePath): Outcome {
   const mergedLimit = blockSize - blockSize / MERGE_FREE_PART;
   if (position > 0 && path.tryTakeSibling(0, true)) {
     const left = path.siblings[0]!;
-    core.leafBuilder.loadPair(cache.slabOf(left), cache.baseOf(left), NONE, slab, base, removed);
-    if (core.leafBuilder.usedBytes() <= mergedLimit) return 'joins-left';
+    if (leastMergedBytes(path, usedBytes) <= mergedLimit) {
+      core.leafBuilder.loadPair(cache.slabOf(left), cache.baseOf(left), NONE, slab, base, removed);
+      if (core.leafBuilder.usedBytes() <= mergedLimit) return 'joins-left';
+    }
     path.releaseSibling(0);
   }
   if (position + 1 < siblingCount && path.tryTakeSibling(0, false)) {
-    loadRightPair(state, path, slab, base);
-    if (core.leafBuilder.usedBytes() <= mergedLimit) return 'takes-right';
+    if (leastMergedBytes(path, usedBytes) <= mergedLimit) {
+      loadRightPair(state, path, slab, base);
+      if (core.leafBuilder.usedBytes() <= mergedLimit) return 'takes-right';
+    }
     path.releaseSibling(0);
   }
   return 'stays';
+}
+
+/**
+ * What the leaf, which will use `ownBytes`, and its sibling use together, if the prefix that they then have in common saves as much as it can.
+ * Says that a merge is out of the question without copying both to try.
+ */
+function leastMergedBytes(path: TreePath, ownBytes: number): number {
+  const { cache, blockSize, keyScratch, secondKeyScratch } = path.core;
+  const own = path.frames[0]!;
+  const slab = cache.slabOf(own);
+  const base = cache.baseOf(own);
+  const sibling = path.siblings[0]!;
+  const siblingSlab = cache.slabOf(sibling);
+  const siblingBase = cache.baseOf(sibling);
+  const ownCount = entryCount(slab, base);
+  const siblingCount = entryCount(siblingSlab, siblingBase);
+  const isLeft = path.siblingIsLeft[0] === 1;
+  let ownEnd = 0;
+  if (isLeft) ownEnd = removed.end === ownCount ? removed.start - 1 : ownCount - 1;
+  else ownEnd = removed.start === 0 ? removed.end : 0;
+  const ownLength = copyLeafKey(slab, base, blockSize, ownEnd, keyScratch);
+  const siblingEnd = isLeft ? 0 : siblingCount - 1;
+  const siblingLength = copyLeafKey(siblingSlab, siblingBase, blockSize, siblingEnd, secondKeyScratch);
+  const shared = commonPrefixLength(keyScratch, 0, ownLength, secondKeyScratch, 0, siblingLength);
+  const ownPrefixLength = prefixLengthOf(slab, base);
+  const siblingPrefixLength = prefixLengthOf(siblingSlab, siblingBase);
+  // A cell that loses so many bytes of its key may lose up to three of padding, too; so may the prefix.
+  const ownSavedBytes = Math.max(0, shared - ownPrefixLength + 3) * (ownCount - removed.end + removed.start);
+  const siblingSavedBytes = Math.max(0, shared - siblingPrefixLength + 3) * siblingCount;
+  const overheadBytes = HEADER_BYTES + ownPrefixLength + siblingPrefixLength + 6;
+  const siblingBytes = blockSize - freeBytes(siblingSlab, siblingBase);
+  return ownBytes + siblingBytes - overheadBytes - ownSavedBytes - siblingSavedBytes;
 }
 
 function loadRightPair(state: TreeState, path: TreePath, slab: Slab, base: number): void {

@@ -56,15 +56,72 @@ function deleteQuickly(state: TreeState): 'removed' | 'absent' | 'unknown' {
   return 'removed';
 }
 
+/** The bounds of a range that is being deleted. Steps may let a delta be closed, which may delete a range, so each has its own. */
+export class RangeScratch {
+  readonly lower: Uint8Array;
+  readonly upper: Uint8Array;
+  readonly next: Uint8Array;
+
+  constructor(blockSize: number) {
+    this.lower = new Uint8Array(maxKeyBytes(blockSize));
+    this.upper = new Uint8Array(maxKeyBytes(blockSize));
+    this.next = new Uint8Array(maxKeyBytes(blockSize));
+  }
+}
+
 /** Removes all keys in `[from, to)` and returns how many there were; null is an open end. */
 export function deleteKeys(state: TreeState, from: Uint8Array | null, to: Uint8Array | null): number {
   const { core } = state;
+  if (from !== null && to !== null) {
+    const removedCount = deleteRunQuickly(state, from, to);
+    if (removedCount >= 0) return removedCount;
+  }
+  const scratch = core.rangeScratches.pop() ?? new RangeScratch(core.blockSize);
+  try {
+    return deleteInSteps(state, from, to, scratch);
+  } finally {
+    core.rangeScratches.push(scratch);
+  }
+}
+
+/** Removes a range that lies within one leaf of the open delta, which stays large enough. -1 if it is not so. */
+function deleteRunQuickly(state: TreeState, from: Uint8Array, to: Uint8Array): number {
+  const { core } = state;
+  const { cache, blockSize, entry } = core;
+  entry.loadKey(from);
+  const frame = openLeaf(state);
+  if (frame === NO_FRAME) return -1;
+  const slab = cache.slabOf(frame);
+  const base = cache.baseOf(frame);
+  const start = insertPosition(searchLeaf(slab, base, blockSize, entry.key, entry.keyLength));
+  entry.loadKey(to);
+  const end = insertPosition(searchLeaf(slab, base, blockSize, entry.key, entry.keyLength));
+  // Without an entry after it, the range may go on in the next leaf.
+  if (end === entryCount(slab, base) || end < start) return -1;
+  let leftBytes = blockSize - freeBytes(slab, base);
+  for (let i = start; i < end; i++) {
+    if (leafValueIsOverflow(slab, base, i)) return -1;
+    leftBytes -= LEAF_ENTRY_BYTES + leafCellSize(slab, base, i);
+  }
+  if (leftBytes < blockSize / MERGE_BELOW_PART) return -1;
+  if (start === end) return 0;
+  if (!core.ensureRoom(0, 0, true)) return -1;
+  for (let i = end - 1; i >= start; i--) removeFromLeaf(slab, base, i);
+  state.changed();
+  return end - start;
+}
+
+function deleteInSteps(
+  state: TreeState,
+  from: Uint8Array | null,
+  to: Uint8Array | null,
+  scratch: RangeScratch,
+): number {
+  const { core } = state;
   const { cache, blockSize, path } = core;
-  const lower = new Uint8Array(maxKeyBytes(blockSize));
-  const upper = new Uint8Array(maxKeyBytes(blockSize));
+  const { lower, upper, next } = scratch;
   let lowerLength = from === null ? 0 : copyKey(from, lower);
   const upperLength = to === null ? -1 : copyKey(to, upper);
-  const next = new Uint8Array(maxKeyBytes(blockSize));
   let removedCount = 0;
   for (;;) {
     path.seek(state, lower, lowerLength, 0);
@@ -90,7 +147,7 @@ export function deleteKeys(state: TreeState, from: Uint8Array | null, to: Uint8A
     } finally {
       core.releasePaths();
     }
-    lower.set(next);
+    for (let i = 0; i < nextLength; i++) lower[i] = next[i]!;
     lowerLength = nextLength;
   }
 }

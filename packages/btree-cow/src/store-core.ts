@@ -15,6 +15,7 @@ import { LeafEntry } from './leaf-entry.ts';
 import { checkNode } from './node-check.ts';
 import { INDEX_KIND, LEAF_KIND, maxKeyBytes } from './node-format.ts';
 import { entryCount } from './node-header.ts';
+import type { RangeScratch } from './range-delete.ts';
 import { TreePath } from './tree-path.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -36,6 +37,8 @@ export class StoreCore {
   readonly cataloguePath: TreePath;
   readonly keyScratch: Uint8Array;
   readonly secondKeyScratch: Uint8Array;
+  /** Bounds of range deletes, those that are not in use. */
+  readonly rangeScratches: RangeScratch[] = [];
   /** Trees with changes in the open delta. */
   changedTrees: TreeState[] = [];
   /** Trees whose root reference has changed since the last checkpoint. */

@@ -1,15 +1,17 @@
 /**
  * Loading entries in ascending order beyond the last key of a tree: leaves are filled to about 95 percent one after the other.
  *
- * Most entries go straight to the end of the leaf that is being filled. Whenever the tree has changed in between (a commit, somebody else),
- * the next entry finds the end anew; so a load may be interrupted by any other use of the tree.
+ * Most entries go straight to the end of the leaf that is being filled, most new leaves to the end of the index node above it: both were
+ * changed in the open delta, so they are in memory and need no redirect, nor does anything above them. Whenever the tree has changed in
+ * between (a commit, somebody else), the next entry finds the end anew; so a load may be interrupted by any other use of the tree.
  */
 import { commonPrefixLength, compareBytes } from '@outwrite/blockdev';
-import { NO_FRAME } from '@outwrite/buffer-cache';
+import { NO_FRAME, type Slab } from '@outwrite/buffer-cache';
 import { TreeCursor } from './cursor.ts';
 import { insertChild, nodesToInsert } from './index-map.ts';
+import { childBlock, indexFit, insertIntoIndex } from './index-page.ts';
 import { checkValue, copyKey } from './leaf-entry.ts';
-import { FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
+import { copyLeafKey, FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
 import { putValue } from './leaf-put.ts';
 import { fitsInline, LEAF_ENTRY_BYTES, leafCellBytes, maxKeyBytes } from './node-format.ts';
 import { entryCount, freeBytes, prefixLengthOf, writeHeader } from './node-header.ts';
@@ -18,13 +20,16 @@ import type { TreeState } from './tree-state.ts';
 
 /** Part of a block that is left free for later changes. */
 const FREE_PART = 20;
+/** By so much more than its key a cell may become shorter, as it ends at a multiple of four. */
+const CELL_PADDING_BYTES = 3;
 
 export class TreeAppender {
   readonly #state: TreeState;
   readonly #lastKey: Uint8Array;
   #lastKeyLength = 0;
-  /** The leaf that is being filled, and the version of the tree for which that holds. */
+  /** The leaf that is being filled and the index node above it (0: not known), and the version of the tree for which that holds. */
   #leafNumber = 0;
+  #parentNumber = 0;
   #version = -1;
   #delta = 0;
 
@@ -52,7 +57,8 @@ export class TreeAppender {
       // The ordinary way ends in the last leaf, too.
       putValue(state, key, value);
       this.#leafNumber = state.lastInsertBlock;
-    } else if (!this.#appendToLeaf(value)) {
+      this.#parentNumber = 0;
+    } else if (!this.#appendToLeaf(value) && !this.#appendLeafToParent()) {
       while (!this.#appendLeaf(key, value));
     }
     this.#version = state.version;
@@ -63,6 +69,7 @@ export class TreeAppender {
   #findEnd(): void {
     const cursor = new TreeCursor(this.#state);
     this.#leafNumber = 0;
+    this.#parentNumber = 0;
     this.#lastKeyLength = cursor.last() ? cursor.copyKey(this.#lastKey) : 0;
   }
 
@@ -87,26 +94,83 @@ export class TreeAppender {
     entry.loadValue(value);
     const addedBytes =
       LEAF_ENTRY_BYTES + leafCellBytes(entry.valueLength, entry.keyLength - prefixLengthOf(slab, base));
-    const isSimple =
-      blockSize - freeBytes(slab, base) + addedBytes <= limitBytes &&
-      leafFit(slab, base, blockSize, position, false, entry) === FITS;
+    const usedBytes = blockSize - freeBytes(slab, base) + addedBytes;
+    const isSimple = usedBytes <= limitBytes && leafFit(slab, base, blockSize, position, false, entry) === FITS;
     if (!isSimple) {
       // The keys that have come since the leaf was begun may share a longer prefix than it has.
+      const savedBytes = this.#mostSavedBytes(slab, base, position);
+      if (usedBytes - savedBytes > limitBytes) return false;
       leafBuilder.load(slab, base, position, false, entry);
       if (leafBuilder.usedBytes() > limitBytes) return false;
     }
-    if (!core.ensureRoom(0, 0)) return false;
+    if (!core.ensureRoom(0, 0)) {
+      // The entry is no longer loaded.
+      this.#parentNumber = 0;
+      return false;
+    }
     if (isSimple) insertIntoLeaf(slab, base, position, entry);
     else leafBuilder.build(slab, base, 0, leafBuilder.count);
     state.changed();
     return true;
   }
 
+  /** At most so many bytes fewer would the leaf use, with the entry at its end, under the prefix that its keys share then. */
+  #mostSavedBytes(slab: Slab, base: number, count: number): number {
+    const { core } = this.#state;
+    const { entry, keyScratch } = core;
+    const firstLength = copyLeafKey(slab, base, core.blockSize, 0, keyScratch);
+    const shared = commonPrefixLength(keyScratch, 0, firstLength, entry.key, 0, entry.keyLength);
+    return Math.max(0, shared - prefixLengthOf(slab, base) + CELL_PADDING_BYTES) * (count + 1);
+  }
+
+  /** Begins a new leaf with the entry in `core.entry` under the known index node. False if that is not so easy. */
+  #appendLeafToParent(): boolean {
+    const state = this.#state;
+    const { core } = state;
+    const { cache, blockSize, entry, indexEntry, log } = core;
+    if (this.#parentNumber === 0) return false;
+    const parent = cache.find(this.#parentNumber);
+    if (parent === NO_FRAME) return false;
+    const slab = cache.slabOf(parent);
+    const base = cache.baseOf(parent);
+    const count = entryCount(slab, base);
+    const separatorLength = this.#separatorLength();
+    indexEntry.setSeparator(entry.key, separatorLength);
+    if (indexFit(slab, base, blockSize, count, false, indexEntry.separator, separatorLength) !== FITS) return false;
+    if (!core.ensureRoom(1, 0)) return false;
+    state.changed();
+    const number = this.#beginLeaf();
+    state.leafCreated(entry.key, separatorLength);
+    indexEntry.setPointer(number, 0, log.openDelta);
+    insertIntoIndex(slab, base, count, indexEntry);
+    this.#leafNumber = number;
+    return true;
+  }
+
+  /** The shortest beginning of the new key that is greater than the last one. */
+  #separatorLength(): number {
+    const { entry } = this.#state.core;
+    return commonPrefixLength(this.#lastKey, 0, this.#lastKeyLength, entry.key, 0, entry.keyLength) + 1;
+  }
+
+  /** Second half: a new leaf that holds the entry in `core.entry`. Returns its number. */
+  #beginLeaf(): number {
+    const state = this.#state;
+    const { cache, blockSize, entry } = state.core;
+    const number = takeNumber(state, 0);
+    const frame = createNode(state, number);
+    const slab = cache.slabOf(frame);
+    const base = cache.baseOf(frame);
+    writeHeader(slab, base, blockSize, 0, 0, 0);
+    insertIntoLeaf(slab, base, 0, entry);
+    return number;
+  }
+
   /** Begins a new leaf at the end of the tree. False if the log made room and it must be tried again. */
   #appendLeaf(key: Uint8Array, value: Uint8Array): boolean {
     const state = this.#state;
     const { core } = state;
-    const { cache, blockSize, entry, indexEntry, log, path } = core;
+    const { cache, entry, indexEntry, log, path } = core;
     entry.loadKey(key);
     entry.loadValue(value);
     path.seek(state, entry.key, entry.keyLength, 1);
@@ -116,18 +180,17 @@ export class TreeAppender {
       if (!core.ensure(1, nodeCount, false)) return false;
       state.changed();
       redirectPath(state, path, 1);
-      const number = takeNumber(state, 0);
-      const frame = createNode(state, number);
-      const slab = cache.slabOf(frame);
-      const base = cache.baseOf(frame);
-      writeHeader(slab, base, blockSize, 0, 0, 0);
-      insertIntoLeaf(slab, base, 0, entry);
-      const shared = commonPrefixLength(this.#lastKey, 0, this.#lastKeyLength, entry.key, 0, entry.keyLength);
-      const separatorLength = isFirst ? 0 : shared + 1;
+      const number = this.#beginLeaf();
+      const separatorLength = isFirst ? 0 : this.#separatorLength();
       state.leafCreated(entry.key, separatorLength);
       indexEntry.setSeparator(entry.key, separatorLength);
       indexEntry.setPointer(number, 0, log.openDelta);
       insertChild(state, path, 1, isFirst ? 0 : path.positions[1]! + 1, indexEntry, true);
+      // If the node was split, the leaf is not its last child.
+      const slab = cache.slabOf(path.frames[1]!);
+      const base = cache.baseOf(path.frames[1]!);
+      const isLast = childBlock(slab, base, entryCount(slab, base) - 1) === number;
+      this.#parentNumber = isLast ? path.numbers[1]! : 0;
       this.#leafNumber = number;
       return true;
     } finally {

@@ -170,13 +170,18 @@ export class Tree {
    * `RangeError` at a key that does not ascend; what was loaded before stays.
    */
   bulkLoad(entries: Iterable<readonly [Uint8Array, Uint8Array]>): number {
-    const appender = new TreeAppender(this.#state);
+    const appender = this.appender();
     let count = 0;
     for (const [key, value] of entries) {
       appender.append(key, value);
       count++;
     }
     return count;
+  }
+
+  /** What `bulkLoad` uses: for those who have their entries one by one. Append throws as `bulkLoad` and `put` do. */
+  appender(): TreeAppender {
+    return new TreeAppender(this.#state);
   }
 
   /**

@@ -31,22 +31,22 @@ export function needToUnlink(head: Head, operation: Operation, directory: Inode,
   const { staging } = head;
   staging.needInode(operation, directory, true);
   staging.needName(operation, directory, entry.name, true);
-  staging.needInode(operation, inode, true);
+  if (inode.linkCount > 1 && !inode.isDirectory) staging.needInode(operation, inode, true);
+  else staging.needRemoval(operation, inode, true);
   staging.needRecord(operation, true);
 }
 
 /** Second half: lets `name`, which leads nowhere, lead to `inode`. Does not count the link. */
 export function giveName(head: Head, directory: Inode, name: string, inode: Inode): void {
-  if (head.cache.addName(directory, name, inode.number, entryTypeOf(inode.mode))) {
-    head.staging.markName(directory, name);
-  }
+  const changed = head.cache.addName(directory, name, inode.number, entryTypeOf(inode.mode));
+  if (changed !== null) head.staging.markName(directory, changed);
   directory.sizeBytes++;
   head.touch(directory);
 }
 
 /** Second half: takes a name away. Does not count the link. */
 export function takeName(head: Head, directory: Inode, entry: NameEntry): void {
-  if (directory.names?.change(entry, 0, 0)) head.staging.markName(directory, entry.name);
+  if (directory.names?.change(entry, 0, 0)) head.staging.markName(directory, entry);
   directory.sizeBytes--;
   head.touch(directory);
 }

@@ -110,8 +110,8 @@ export class InodeCache {
     return names.addStored(name, entryInode(value), entryType(value));
   }
 
-  /** Lets `name`, which is known to lead nowhere, lead to `inode`. Returns whether its entry became dirty. */
-  addName(directory: Inode, name: string, inode: number, type: number): boolean {
+  /** Lets `name`, which is known to lead nowhere, lead to `inode`. Returns its entry if that became dirty. */
+  addName(directory: Inode, name: string, inode: number, type: number): NameEntry | null {
     let names = directory.names;
     if (names === null) {
       names = new DirectoryNames();
@@ -120,7 +120,7 @@ export class InodeCache {
     const before = names.entries.size;
     const entry = names.absent(name);
     this.#nameCount += names.entries.size - before;
-    return names.change(entry, inode, type);
+    return names.change(entry, inode, type) ? entry : null;
   }
 
   /** Notes that the tree has all names of `directory`. */

@@ -86,7 +86,7 @@ export class OrphanList {
       }
       do {
         head.staging.begin(operation, PUTS_TO_REMOVE, true);
-        head.staging.needInode(operation, inode, true);
+        head.staging.needRemoval(operation, inode, true);
         head.staging.needRecord(operation, true);
         head.staging.needOrphan(operation, inode.number);
       } while (!head.staging.reserve(operation, PUTS_TO_REMOVE, true));

@@ -51,7 +51,7 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
     staging.needInode(operation, walker.directory, false);
     staging.needName(operation, walker.directory, walker.name, false);
     if (replaced !== null) {
-      staging.needInode(operation, replaced, false);
+      staging.needRemoval(operation, replaced, false);
       staging.needRecord(operation, false);
     }
   } while (!head.staging.reserve(operation, PUTS_TO_RENAME, false));

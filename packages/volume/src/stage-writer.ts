@@ -6,7 +6,7 @@
  * names of a directory that has become empty, are deleted as a range, which drops whole leaves.
  */
 import { assert } from '@outwrite/blockdev';
-import type { Tree } from '@outwrite/btree-cow';
+import type { Tree, TreeAppender } from '@outwrite/btree-cow';
 import { utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import type { InodeCache } from './inode-cache.ts';
@@ -21,21 +21,22 @@ import {
   type VolumeRecord,
 } from './inode-format.ts';
 import { FLAG_LONG_TARGET } from './inode-mode.ts';
-import { decodeKeyHead, type KeyScratch, KIND, Scratch, VOLUME_INODE } from './key-format.ts';
+import { decodeKeyHead, KeyScratch, KIND, Scratch, VOLUME_INODE } from './key-format.ts';
 
 /** From so many new inodes on they are appended: that begins a leaf of its own, which few would leave empty. */
 const APPEND_INODES = 64;
 /** From so many keys on a range is deleted as one. */
 const RANGE_KEYS = 8;
 
-type Entry = [key: Uint8Array, value: Uint8Array];
-
 export class StageWriter {
   readonly #tree: Tree;
   readonly #keys: KeyScratch;
+  /** For the second of two keys that are needed at once. */
+  readonly #upperKeys: KeyScratch = new KeyScratch();
   readonly #cache: InodeCache;
   readonly #values: Scratch = new Scratch(INODE_RECORD_BYTES + 3 * SHORT_TARGET_BYTES);
-  readonly #entry: Entry = [new Uint8Array(0), new Uint8Array(0)];
+  /** While new inodes are being appended at the end of the tree. */
+  #appender: TreeAppender | null = null;
 
   constructor(parts: { readonly tree: Tree; readonly keys: KeyScratch; readonly cache: InodeCache }) {
     this.#tree = parts.tree;
@@ -71,9 +72,9 @@ export class StageWriter {
       if (!inode.dirty) continue;
       inode.dirty = false;
       if (inode.removed) this.#remove(inode);
-      else for (const [key, value] of this.#entriesOf(inode)) this.#tree.put(key, value);
+      else this.#write(inode);
     }
-    if (appendFrom < inodes.length) this.#tree.bulkLoad(this.#newEntries(inodes, appendFrom));
+    if (appendFrom < inodes.length) this.#append(inodes, appendFrom);
   }
 
   /** Where in `inodes` those begin whose keys all come after every key of the tree; the end of the list if it is not worth it. */
@@ -87,55 +88,60 @@ export class StageWriter {
     return count - from < APPEND_INODES ? count : from;
   }
 
-  *#newEntries(inodes: readonly Inode[], from: number): Generator<Entry> {
-    for (let i = from; i < inodes.length; i++) {
-      const inode = inodes[i];
-      if (!inode.dirty) continue;
-      inode.dirty = false;
-      if (inode.removed) this.#remove(inode);
-      else yield* this.#entriesOf(inode);
+  #append(inodes: readonly Inode[], from: number): void {
+    this.#appender = this.#tree.appender();
+    try {
+      for (let i = from; i < inodes.length; i++) {
+        const inode = inodes[i];
+        if (!inode.dirty) continue;
+        inode.dirty = false;
+        if (inode.removed) this.#remove(inode);
+        else this.#write(inode);
+      }
+    } finally {
+      this.#appender = null;
     }
   }
 
-  /** What is to be put for an inode, in key order; deletes on the way what is to be deleted. An entry is valid until the next one. */
-  *#entriesOf(inode: Inode): Generator<Entry> {
-    const entry = this.#entry;
+  #put(key: Uint8Array, value: Uint8Array): void {
+    if (this.#appender === null) this.#tree.put(key, value);
+    else this.#appender.append(key, value);
+  }
+
+  /** Puts what is to be put for an inode, in key order, and deletes on the way what is to be deleted. */
+  #write(inode: Inode): void {
     if (inode.map !== null) inode.sizeBytes = inode.map.sizeBytes;
     const length = encodeInode(inode, this.#values.bytes);
-    entry[0] = this.#keys.plain(inode.number, KIND.record);
-    entry[1] = this.#values.view(length);
-    yield entry;
+    this.#put(this.#keys.plain(inode.number, KIND.record), this.#values.view(length));
     if (!inode.stored) {
       inode.stored = true;
       if ((inode.flags & FLAG_LONG_TARGET) !== 0) {
         assert(inode.linkTarget !== null, 'a new link has its target');
-        entry[0] = this.#keys.plain(inode.number, KIND.symlink);
-        entry[1] = utf8Encoder.encode(inode.linkTarget);
-        yield entry;
+        this.#put(this.#keys.plain(inode.number, KIND.symlink), utf8Encoder.encode(inode.linkTarget));
       }
     }
-    const content = inode.content;
-    if (content !== null) {
-      inode.content = null;
-      if (inode.sizeBytes !== 0) {
-        entry[0] = this.#keys.numbered(inode.number, KIND.inline, 0);
-        entry[1] = content.length === inode.sizeBytes ? content : content.subarray(0, inode.sizeBytes);
-        yield entry;
-        inode.inlineStored = true;
-      } else if (inode.inlineStored) {
-        this.#tree.delete(this.#keys.numbered(inode.number, KIND.inline, 0));
-        inode.inlineStored = false;
-      }
-    }
-    if (inode.names !== null && inode.names.changes.length !== 0) yield* this.#namesOf(inode);
+    if (inode.content !== null) this.#writeContent(inode, inode.content);
+    if (inode.names !== null && inode.names.changes.length !== 0) this.#writeNames(inode);
   }
 
-  *#namesOf(directory: Inode): Generator<Entry> {
+  #writeContent(inode: Inode, content: Uint8Array): void {
+    inode.content = null;
+    if (inode.sizeBytes !== 0) {
+      const value = content.length === inode.sizeBytes ? content : content.subarray(0, inode.sizeBytes);
+      this.#put(this.#keys.numbered(inode.number, KIND.inline, 0), value);
+      inode.inlineStored = true;
+    } else if (inode.inlineStored) {
+      this.#tree.delete(this.#keys.numbered(inode.number, KIND.inline, 0));
+      inode.inlineStored = false;
+    }
+  }
+
+  #writeNames(directory: Inode): void {
     const changes = directory.names?.sortedChanges() ?? [];
     if (directory.sizeBytes === 0 && changes.length >= RANGE_KEYS) {
       this.#deleteNames(directory);
     } else {
-      const entry = this.#entry;
+      const value = this.#values.view(ENTRY_VALUE_BYTES);
       for (let i = 0; i < changes.length; i++) {
         const change = changes[i];
         if (change.inode === change.storedInode && change.type === change.storedType) continue;
@@ -143,11 +149,8 @@ export class StageWriter {
         if (change.inode === 0) {
           this.#tree.delete(key);
         } else {
-          const value = this.#values.view(ENTRY_VALUE_BYTES);
           encodeEntry(change.inode, change.type, value);
-          entry[0] = key;
-          entry[1] = value;
-          yield entry;
+          this.#put(key, value);
         }
       }
     }
@@ -157,8 +160,8 @@ export class StageWriter {
   /** All names that the tree has of a directory that has none any more. */
   #deleteNames(directory: Inode): void {
     if (!directory.stored) return;
-    const from = this.#keys.plain(directory.number, KIND.name).slice();
-    this.#tree.deleteRange(from, this.#keys.plain(directory.number, KIND.name + 1));
+    const to = this.#upperKeys.plain(directory.number, KIND.name + 1);
+    this.#tree.deleteRange(this.#keys.plain(directory.number, KIND.name), to);
   }
 
   /** Removes `inodes[from]` and those after it that are gone as well and have the numbers that follow. Returns where the next one is. */
@@ -175,8 +178,8 @@ export class StageWriter {
     }
     const isRange = end - from >= RANGE_KEYS;
     if (isRange) {
-      const first = this.#keys.plain(inodes[from].number, 0).slice();
-      this.#tree.deleteRange(first, this.#keys.plain(inodes[end - 1].number + 1, 0));
+      const to = this.#upperKeys.plain(inodes[end - 1].number + 1, 0);
+      this.#tree.deleteRange(this.#keys.plain(inodes[from].number, 0), to);
     }
     for (let i = from; i < end; i++) {
       const inode = inodes[i];
@@ -190,11 +193,9 @@ export class StageWriter {
   /** Deletes the keys of an inode without extents and attributes; those are reclaimed before it is removed. */
   #remove(inode: Inode): void {
     if (inode.stored) {
-      this.#tree.delete(this.#keys.plain(inode.number, KIND.record));
-      if ((inode.flags & FLAG_LONG_TARGET) !== 0) this.#tree.delete(this.#keys.plain(inode.number, KIND.symlink));
+      const to = this.#upperKeys.plain(inode.number + 1, 0);
+      this.#tree.deleteRange(this.#keys.plain(inode.number, KIND.record), to);
     }
-    if (inode.inlineStored) this.#tree.delete(this.#keys.numbered(inode.number, KIND.inline, 0));
-    if (inode.names !== null && inode.names.changes.length !== 0) this.#deleteNames(inode);
     this.#forget(inode);
   }
 

@@ -16,10 +16,12 @@ import type { AllocLog } from '@outwrite/alloc-log';
 import { assert } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import type { ContentArena } from './content-arena.ts';
+import type { NameEntry } from './directory-names.ts';
 import { type Operation, rethrow } from './fs-errors.ts';
 import type { Inode } from './inode.ts';
 import type { InodeCache } from './inode-cache.ts';
 import { ENTRY_VALUE_BYTES, INODE_RECORD_BYTES, SHORT_TARGET_BYTES, type VolumeRecord } from './inode-format.ts';
+import { FLAG_LONG_TARGET } from './inode-mode.ts';
 import {
   type KeyScratch,
   KIND,
@@ -37,8 +39,11 @@ const NAME_OBJECT_BYTES = 200;
 // What staging may allocate for a change, in blocks. The leaf itself is of the open delta already (`need...`).
 /** An entry that may grow, or one more in a leaf that may be full: a second half, and its share of the index. */
 const BLOCKS_OF_GROWTH = 1.25;
-/** An entry that goes: the neighbour that is merged with. */
-const BLOCKS_OF_REMOVAL = 1;
+/**
+ * An entry that goes. A merge takes a block for the neighbour and gives back that of the leaf, which is of the open delta; so what adds up are
+ * index nodes that split because a separator in them becomes longer.
+ */
+const BLOCKS_OF_REMOVAL = 0.125;
 /** A record that is put again; it keeps its length. */
 const BLOCKS_OF_RECORD = 0.125;
 /** What an operation asks for in the first half for each entry that it will change: more than any of the above. */
@@ -138,6 +143,16 @@ export class Staging {
     }
   }
 
+  /** First half: all keys of `inode`, which has no extents or attributes, may go: those that `needInode` touches, and what stands next to them. */
+  needRemoval(operation: Operation, inode: Inode, reclaiming: boolean): void {
+    if (!inode.stored) return;
+    this.#touch(operation, this.#keys.plain(inode.number, KIND.record), reclaiming);
+    if (inode.inlineStored) this.#touch(operation, this.#keys.numbered(inode.number, KIND.inline, 0), reclaiming);
+    if ((inode.flags & FLAG_LONG_TARGET) !== 0) {
+      this.#touch(operation, this.#keys.plain(inode.number, KIND.symlink), reclaiming);
+    }
+  }
+
   /** First half: the volume record will change, since an inode comes or goes. */
   needRecord(operation: Operation, reclaiming: boolean): void {
     if (this.#recordDirty) return;
@@ -210,11 +225,16 @@ export class Staging {
   }
 
   /** For one name of `directory` that became dirty; the directory itself is marked apart. */
-  markName(directory: Inode, name: string): void {
+  markName(directory: Inode, entry: NameEntry): void {
     this.#objectBytes += NAME_OBJECT_BYTES;
     const names = directory.names;
     assert(names !== null, 'a changed name is known');
-    let blocks = this.#shareOf(RECORD_KEY_BYTES + 3 * name.length + ENTRY_VALUE_BYTES);
+    if (entry.storedInode !== 0) {
+      // It goes, or leads elsewhere with as many bytes.
+      this.#hold(BLOCKS_OF_REMOVAL);
+      return;
+    }
+    let blocks = this.#shareOf(RECORD_KEY_BYTES + 3 * entry.name.length + ENTRY_VALUE_BYTES);
     if (directory.stored) {
       // At worst each change fills another leaf, but never more leaves than the directory has.
       const leafCount =
