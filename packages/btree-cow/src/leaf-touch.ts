@@ -4,8 +4,6 @@
  * For layers that delay their changes until a delta is closed. What they will change then is of the open delta from now on, so it stays in
  * memory and needs no redirect: applying the changes reads nothing, and takes no more room than new leaves for what is added.
  */
-import { NO_FRAME } from '@outwrite/buffer-cache';
-import { openLeaf } from './open-leaf.ts';
 import { prepareRedirect, redirectPath } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -13,11 +11,15 @@ import type { TreeState } from './tree-state.ts';
 export function touchLeaf(state: TreeState, key: Uint8Array, isReclaiming: boolean): boolean {
   const { core } = state;
   const { entry, path } = core;
-  entry.loadKey(key);
-  if (openLeaf(state) !== NO_FRAME) return false;
   for (;;) {
     entry.loadKey(key);
-    path.seek(state, entry.key, entry.keyLength, 0);
+    if (path.seekCached(state, entry.key, entry.keyLength)) {
+      // Whatever changed the leaf in the open delta has redirected all above it.
+      if (!state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) return false;
+      path.hold();
+    } else {
+      path.seek(state, entry.key, entry.keyLength, 0);
+    }
     try {
       const { lowestLevel } = path;
       const needsLeaf = lowestLevel === 0 && state.needsRedirect(0, path.numbers[0]!, path.births[0]!);

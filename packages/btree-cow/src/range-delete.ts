@@ -87,17 +87,23 @@ export function deleteKeys(state: TreeState, from: Uint8Array | null, to: Uint8A
 /** Removes a range that lies within one leaf of the open delta, which stays large enough. -1 if it is not so. */
 function deleteRunQuickly(state: TreeState, from: Uint8Array, to: Uint8Array): number {
   const { core } = state;
-  const { cache, blockSize, entry } = core;
+  const { cache, blockSize, entry, path } = core;
   entry.loadKey(from);
-  const frame = openLeaf(state);
-  if (frame === NO_FRAME) return -1;
+  if (state.isCatalogue || !path.seekCached(state, entry.key, entry.keyLength)) return -1;
+  if (state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) return -1;
+  const frame = path.frames[0]!;
   const slab = cache.slabOf(frame);
   const base = cache.baseOf(frame);
   const start = insertPosition(searchLeaf(slab, base, blockSize, entry.key, entry.keyLength));
   entry.loadKey(to);
   const end = insertPosition(searchLeaf(slab, base, blockSize, entry.key, entry.keyLength));
-  // Without an entry after it, the range may go on in the next leaf.
-  if (end === entryCount(slab, base) || end < start) return -1;
+  if (end < start) return -1;
+  if (end === entryCount(slab, base)) {
+    // Without an entry after it, the range may go on in the next leaf.
+    const next = core.secondKeyScratch;
+    const nextLength = path.copyNextSeparator(next);
+    if (nextLength >= 0 && compareBytes(next, 0, nextLength, entry.key, 0, entry.keyLength) < 0) return -1;
+  }
   let leftBytes = blockSize - freeBytes(slab, base);
   for (let i = start; i < end; i++) {
     if (leafValueIsOverflow(slab, base, i)) return -1;

@@ -12,7 +12,7 @@ import { childBirth, childBlock, childChecksum, copySeparator } from './index-pa
 import { MAX_LEVEL } from './node-format.ts';
 import { entryCount } from './node-header.ts';
 import { childPosition } from './page-search.ts';
-import type { StoreCore } from './store-core.ts';
+import { kindAndLevel, type StoreCore } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
 export class TreePath {
@@ -83,6 +83,38 @@ export class TreePath {
     } catch (error) {
       this.release();
       throw error;
+    }
+  }
+
+  /**
+   * As `seek` down to a leaf, but reads and pins nothing: for a path that is only looked at, or held right away. False if a node on the way is
+   * not in memory or not what it should be; `seek` then says so.
+   */
+  seekCached(state: TreeState, key: Uint8Array, keyLength: number): boolean {
+    assert(!this.isHeld, 'a path is released before it is used again');
+    const { cache, blockSize } = this.core;
+    const { frames, numbers, births, positions } = this;
+    let number = state.rootBlock;
+    let birth = state.rootBirth;
+    this.rootLevel = state.level;
+    this.lowestLevel = 0;
+    for (let level = state.level; ; level--) {
+      const frame = cache.find(number);
+      if (frame === NO_FRAME) return false;
+      const slab = cache.slabOf(frame);
+      const base = cache.baseOf(frame);
+      if (slab.u16[base >>> 1] !== kindAndLevel(level)) return false;
+      frames[level] = frame;
+      numbers[level] = number;
+      births[level] = birth;
+      positions[level] = 0;
+      this.siblings[level] = NO_FRAME;
+      if (level === 0) return true;
+      if (entryCount(slab, base) === 0) return false;
+      const position = childPosition(slab, base, blockSize, key, keyLength);
+      positions[level] = position;
+      number = childBlock(slab, base, position);
+      birth = childBirth(slab, base, position);
     }
   }
 

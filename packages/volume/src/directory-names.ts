@@ -6,6 +6,7 @@
  * known, and a name that is not found does not exist.
  */
 import { assert } from '@outwrite/blockdev';
+import type { Inode } from './inode.ts';
 
 export class NameEntry {
   readonly name: string;
@@ -14,6 +15,8 @@ export class NameEntry {
   storedInode: number;
   storedType: number;
   dirty: boolean;
+  /** The inode that the name leads to, if it is in memory and has been reached through it. That inode's `nameEntry` is this. */
+  target: Inode | null;
 
   constructor(name: string, inode: number, type: number) {
     this.name = name;
@@ -22,6 +25,20 @@ export class NameEntry {
     this.storedInode = 0;
     this.storedType = 0;
     this.dirty = false;
+    this.target = null;
+  }
+
+  /** Lets the name and the inode that it leads to know of each other; an inode knows one name. */
+  link(inode: Inode): void {
+    assert(inode.number === this.inode, 'a name is linked to the inode that it leads to');
+    if (inode.nameEntry !== null) inode.nameEntry.target = null;
+    inode.nameEntry = this;
+    this.target = inode;
+  }
+
+  unlink(): void {
+    if (this.target !== null) this.target.nameEntry = null;
+    this.target = null;
   }
 }
 
@@ -45,6 +62,15 @@ export function compareNames(a: string, b: string): number {
 
 function compareEntries(a: NameEntry, b: NameEntry): number {
   return compareNames(a.name, b.name);
+}
+
+/** Sorts entries by name. Those that come in order, as they often do, are only looked at. */
+export function sortEntries(entries: NameEntry[]): void {
+  for (let i = 1; i < entries.length; i++) {
+    if (compareEntries(entries[i - 1], entries[i]) <= 0) continue;
+    entries.sort(compareEntries);
+    return;
+  }
 }
 
 export class DirectoryNames {
@@ -87,6 +113,7 @@ export class DirectoryNames {
   change(entry: NameEntry, inode: number, type: number): boolean {
     if (entry.inode === 0 && inode !== 0) this.liveCount++;
     if (entry.inode !== 0 && inode === 0) this.liveCount--;
+    entry.unlink();
     entry.inode = inode;
     entry.type = type;
     if (entry.dirty) return false;
@@ -99,7 +126,7 @@ export class DirectoryNames {
   /** The changed entries in the order of their names. Valid until the next change. */
   sortedChanges(): NameEntry[] {
     if (!this.#sorted) {
-      this.changes.sort(compareEntries);
+      sortEntries(this.changes);
       this.#sorted = true;
     }
     return this.changes;
@@ -124,9 +151,15 @@ export class DirectoryNames {
       if (forgotten === count) break;
       if (entry.dirty) continue;
       this.entries.delete(entry.name);
+      entry.unlink();
       if (entry.inode !== 0) this.liveCount--;
       forgotten++;
     }
     return forgotten;
+  }
+
+  /** Forgets everything, with the directory. */
+  close(): void {
+    for (const entry of this.entries.values()) entry.unlink();
   }
 }

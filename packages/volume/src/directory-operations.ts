@@ -38,7 +38,7 @@ export function needToUnlink(head: Head, operation: Operation, directory: Inode,
 
 /** Second half: lets `name`, which leads nowhere, lead to `inode`. Does not count the link. */
 export function giveName(head: Head, directory: Inode, name: string, inode: Inode): void {
-  const changed = head.cache.addName(directory, name, inode.number, entryTypeOf(inode.mode));
+  const changed = head.cache.addName(directory, name, inode, entryTypeOf(inode.mode));
   if (changed !== null) head.staging.markName(directory, changed);
   directory.sizeBytes++;
   head.touch(directory);
@@ -83,7 +83,7 @@ export function removeDirectory(head: Head, operation: Operation, path: string):
     if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     entry = walker.entry ?? operation.fail('ENOENT');
-    inode = head.cache.get(entry.inode);
+    inode = head.cache.named(entry);
     if (!inode.isDirectory) operation.fail('ENOTDIR');
     if (inode.sizeBytes !== 0) operation.fail('ENOTEMPTY');
     needToUnlink(head, operation, walker.directory, entry, inode);

@@ -79,6 +79,19 @@ export class InodeCache {
     return inode;
   }
 
+  /** The inode that `entry`, which leads somewhere, leads to. Throws a `CorruptionError` when there is none. */
+  named(entry: NameEntry): Inode {
+    const known = entry.target;
+    if (known !== null) {
+      known.referenced = true;
+      this.hits++;
+      return known;
+    }
+    const inode = this.get(entry.inode);
+    entry.link(inode);
+    return inode;
+  }
+
   add(inode: Inode): void {
     assert(!this.#inodes.has(inode.number), 'an inode number is given once');
     this.#inodes.set(inode.number, inode);
@@ -88,8 +101,10 @@ export class InodeCache {
   remove(inode: Inode): void {
     if (inode.names !== null) {
       this.#nameCount -= inode.names.entries.size;
+      inode.names.close();
       inode.names = null;
     }
+    inode.nameEntry?.unlink();
     this.#inodes.delete(inode.number);
   }
 
@@ -111,7 +126,7 @@ export class InodeCache {
   }
 
   /** Lets `name`, which is known to lead nowhere, lead to `inode`. Returns its entry if that became dirty. */
-  addName(directory: Inode, name: string, inode: number, type: number): NameEntry | null {
+  addName(directory: Inode, name: string, inode: Inode, type: number): NameEntry | null {
     let names = directory.names;
     if (names === null) {
       names = new DirectoryNames();
@@ -120,7 +135,9 @@ export class InodeCache {
     const before = names.entries.size;
     const entry = names.absent(name);
     this.#nameCount += names.entries.size - before;
-    return names.change(entry, inode, type) ? entry : null;
+    const isNew = names.change(entry, inode.number, type);
+    entry.link(inode);
+    return isNew ? entry : null;
   }
 
   /** Notes that the tree has all names of `directory`. */
@@ -213,12 +230,19 @@ export class InodeCache {
     let nameCount = 0;
     for (const inode of this.#inodes.values()) {
       assert(!inode.removed || inode.dirty, 'a removed inode stays only until it is staged');
+      const { nameEntry } = inode;
+      assert(nameEntry === null || nameEntry.target === inode, 'an inode and the name that it knows know each other');
       const names = inode.names;
       if (names === null) continue;
       nameCount += names.entries.size;
       let liveCount = 0;
       for (const entry of names.entries.values()) {
         if (entry.inode !== 0) liveCount++;
+        const { target } = entry;
+        assert(
+          target === null || (target.number === entry.inode && this.#inodes.get(entry.inode) === target),
+          'a name knows the inode that it leads to',
+        );
         assert(
           entry.dirty || (entry.inode === entry.storedInode && entry.inode !== 0),
           'a clean name is as in the tree',

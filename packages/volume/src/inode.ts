@@ -7,7 +7,7 @@
  */
 import { CorruptionError } from '@outwrite/blockdev';
 import type { FileMap } from '@outwrite/filemap';
-import type { DirectoryNames } from './directory-names.ts';
+import type { DirectoryNames, NameEntry } from './directory-names.ts';
 import { FLAG_MAPPED, MODE_DIRECTORY, MODE_FILE, MODE_SYMLINK, MODE_TYPE_MASK } from './inode-mode.ts';
 
 export class Inode {
@@ -56,6 +56,8 @@ export class Inode {
   /** The one name of a directory, as a walk came by it: the directory that holds it (0 while none has), and the name. */
   enteredFrom: number;
   enteredAs: string;
+  /** A name that leads here and whose `target` is this. */
+  nameEntry: NameEntry | null;
 
   constructor(number: number, mode: number) {
     this.number = number;
@@ -87,6 +89,7 @@ export class Inode {
     this.names = null;
     this.enteredFrom = 0;
     this.enteredAs = '';
+    this.nameEntry = null;
   }
 
   /**

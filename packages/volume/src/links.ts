@@ -37,7 +37,7 @@ export function unlink(head: Head, operation: Operation, path: string): void {
     if (!walker.locateName(operation, path)) operation.fail('ENOENT');
     if (walker.name === '') operation.fail('EISDIR');
     entry = walker.entry ?? operation.fail('ENOENT');
-    inode = head.cache.get(entry.inode);
+    inode = head.cache.named(entry);
     if (inode.isDirectory) operation.fail('EISDIR');
     if (walker.endsInSlash) operation.fail('ENOTDIR');
     needToUnlink(head, operation, walker.directory, entry, inode);

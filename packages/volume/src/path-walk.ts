@@ -49,6 +49,12 @@ function exceedsBytes(text: string, limitBytes: number): boolean {
 // A surrogate that is not one of a pair: UTF-8 has no bytes for it.
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
+/** Most names have no surrogates at all, and a loop sees that sooner than the expression. */
+function hasLoneSurrogate(name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) >= 0xd800) return LONE_SURROGATE.test(name);
+  return false;
+}
+
 export class PathWalker {
   readonly #head: Head;
   /** The directory that holds, or would hold, what the path names; or that directory itself when `name` is empty. */
@@ -95,7 +101,7 @@ export class PathWalker {
 
   /** What the last `locate` found: null when there is no such name. */
   inode(): Inode | null {
-    if (this.entry !== null) return this.#head.cache.get(this.entry.inode);
+    if (this.entry !== null) return this.#head.cache.named(this.entry);
     return this.name === '' ? this.directory : null;
   }
 
@@ -192,7 +198,7 @@ export class PathWalker {
     const known = directory.names?.entries.get(name);
     if (known !== undefined) return known.inode === 0 ? null : known;
     if (exceedsBytes(name, this.#head.nameLimitBytes)) operation.fail('ENAMETOOLONG');
-    if (LONE_SURROGATE.test(name)) operation.fail('EINVAL');
+    if (hasLoneSurrogate(name)) operation.fail('EINVAL');
     return this.#head.cache.findName(directory, name);
   }
 
@@ -227,7 +233,7 @@ export class PathWalker {
 
   #followedTarget(operation: Operation, entry: NameEntry): string {
     if (++this.#linkCount > LINK_LIMIT) operation.fail('ELOOP');
-    const inode = this.#head.cache.get(entry.inode);
+    const inode = this.#head.cache.named(entry);
     if (!inode.isSymlink)
       throw new CorruptionError(`inode ${inode.number}`, 'its name calls it a link, its record does not');
     const target = linkTarget(this.#head, inode);
@@ -268,7 +274,7 @@ export class PathWalker {
       return this.#enter(operation, target, target.length);
     }
     if (entry.type !== ENTRY_DIRECTORY) operation.fail('ENOTDIR');
-    const inode = this.#head.cache.get(entry.inode);
+    const inode = this.#head.cache.named(entry);
     if (!inode.isDirectory) {
       throw new CorruptionError(`inode ${inode.number}`, 'its name calls it a directory, its record does not');
     }

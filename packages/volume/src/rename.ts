@@ -29,7 +29,7 @@ export function rename(head: Head, operation: Operation, oldPath: string, newPat
     if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
     oldEntry = walker.entry ?? operation.fail('ENOENT');
     oldParent = walker.directory;
-    moved = head.cache.get(oldEntry.inode);
+    moved = head.cache.named(oldEntry);
     if (walker.endsInSlash && !moved.isDirectory) operation.fail('ENOTDIR');
 
     if (!walker.locateName(operation, newPath, true)) operation.fail('ENOENT');

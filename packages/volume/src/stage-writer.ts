@@ -7,6 +7,7 @@
  */
 import { assert } from '@outwrite/blockdev';
 import type { Tree, TreeAppender } from '@outwrite/btree-cow';
+import { type NameEntry, sortEntries } from './directory-names.ts';
 import { utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import type { InodeCache } from './inode-cache.ts';
@@ -35,6 +36,8 @@ export class StageWriter {
   readonly #upperKeys: KeyScratch = new KeyScratch();
   readonly #cache: InodeCache;
   readonly #values: Scratch = new Scratch(INODE_RECORD_BYTES + 3 * SHORT_TARGET_BYTES);
+  /** Names to be put for one directory. */
+  readonly #puts: NameEntry[] = [];
   /** While new inodes are being appended at the end of the tree. */
   #appender: TreeAppender | null = null;
 
@@ -137,24 +140,32 @@ export class StageWriter {
   }
 
   #writeNames(directory: Inode): void {
-    const changes = directory.names?.sortedChanges() ?? [];
+    const changes = directory.names?.changes ?? [];
     if (directory.sizeBytes === 0 && changes.length >= RANGE_KEYS) {
       this.#deleteNames(directory);
     } else {
-      const value = this.#values.view(ENTRY_VALUE_BYTES);
+      const puts = this.#puts;
       for (let i = 0; i < changes.length; i++) {
         const change = changes[i];
         if (change.inode === change.storedInode && change.type === change.storedType) continue;
-        const key = this.#keys.named(directory.number, KIND.name, change.name);
-        if (change.inode === 0) {
-          this.#tree.delete(key);
-        } else {
-          encodeEntry(change.inode, change.type, value);
-          this.#put(key, value);
-        }
+        if (change.inode !== 0) puts.push(change);
+        else this.#tree.delete(this.#keys.named(directory.number, KIND.name, change.name));
       }
+      this.#putNames(directory, puts);
+      puts.length = 0;
     }
     this.#cache.namesStored(directory);
+  }
+
+  /** Puts names in their order, which leaves full leaves behind. */
+  #putNames(directory: Inode, entries: NameEntry[]): void {
+    sortEntries(entries);
+    const value = this.#values.view(ENTRY_VALUE_BYTES);
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
+      encodeEntry(entry.inode, entry.type, value);
+      this.#put(this.#keys.named(directory.number, KIND.name, entry.name), value);
+    }
   }
 
   /** All names that the tree has of a directory that has none any more. */
