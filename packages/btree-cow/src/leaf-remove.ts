@@ -5,7 +5,7 @@
  * the two keeps its separator and gets all entries, the right one is gone. A leaf that becomes empty is gone at once. Only the first leaf of
  * a tree cannot go while there are others: it takes in its right neighbour, wherever that is.
  */
-import { commonPrefixLength } from '@outwrite/blockdev';
+import { assert, commonPrefixLength, verificationIsOn } from '@outwrite/blockdev';
 import type { Slab } from '@outwrite/buffer-cache';
 import { prepareRemoval, removeChild } from './index-map.ts';
 import { childBirth, childBlock, copySeparator } from './index-page.ts';
@@ -130,20 +130,29 @@ function chooseOutcome(state: TreeState, path: TreePath): Outcome {
   const mergedLimit = blockSize - blockSize / MERGE_FREE_PART;
   if (position > 0 && path.tryTakeSibling(0, true)) {
     const left = path.siblings[0]!;
-    if (leastMergedBytes(path, usedBytes) <= mergedLimit) {
+    const leastBytes = leastMergedBytes(path, usedBytes);
+    if (leastBytes <= mergedLimit || verificationIsOn()) {
       core.leafBuilder.loadPair(cache.slabOf(left), cache.baseOf(left), NONE, slab, base, removed);
-      if (core.leafBuilder.usedBytes() <= mergedLimit) return 'joins-left';
+      if (mergedBytes(state, leastBytes) <= mergedLimit) return 'joins-left';
     }
     path.releaseSibling(0);
   }
   if (position + 1 < siblingCount && path.tryTakeSibling(0, false)) {
-    if (leastMergedBytes(path, usedBytes) <= mergedLimit) {
+    const leastBytes = leastMergedBytes(path, usedBytes);
+    if (leastBytes <= mergedLimit || verificationIsOn()) {
       loadRightPair(state, path, slab, base);
-      if (core.leafBuilder.usedBytes() <= mergedLimit) return 'takes-right';
+      if (mergedBytes(state, leastBytes) <= mergedLimit) return 'takes-right';
     }
     path.releaseSibling(0);
   }
   return 'stays';
+}
+
+/** What the two leaves use together that the builder has. */
+function mergedBytes(state: TreeState, leastBytes: number): number {
+  const usedBytes = state.core.leafBuilder.usedBytes();
+  assert(usedBytes >= leastBytes, 'two leaves use no less than they can');
+  return usedBytes;
 }
 
 /**

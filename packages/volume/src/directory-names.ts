@@ -79,12 +79,15 @@ export class DirectoryNames {
   liveCount: number;
   /** Entries whose `dirty` is set, and some that no longer are. */
   changes: NameEntry[];
+  /** Entries that became dirty and that the tree does not have. */
+  addedCount: number;
   #sorted: boolean;
 
   constructor() {
     this.entries = new Map();
     this.liveCount = 0;
     this.changes = [];
+    this.addedCount = 0;
     this.#sorted = true;
   }
 
@@ -118,6 +121,7 @@ export class DirectoryNames {
     entry.type = type;
     if (entry.dirty) return false;
     entry.dirty = true;
+    if (entry.storedInode === 0) this.addedCount++;
     this.changes.push(entry);
     this.#sorted = false;
     return true;
@@ -141,6 +145,7 @@ export class DirectoryNames {
       if (entry.inode === 0) this.entries.delete(entry.name);
     }
     this.changes = [];
+    this.addedCount = 0;
     this.#sorted = true;
   }
 

@@ -236,11 +236,11 @@ export class Staging {
     }
     let blocks = this.#shareOf(RECORD_KEY_BYTES + 3 * entry.name.length + ENTRY_VALUE_BYTES);
     if (directory.stored) {
-      // At worst each change fills another leaf, but never more leaves than the directory has.
+      // At worst each new name fills another leaf, but never more leaves than the directory has.
       const leafCount =
         (directory.sizeBytes * this.#largestNameEntryBytes) / (LEAST_LEAF_FILL * this.#log.blockSize) + 2;
-      const changeCount = names.changes.length;
-      blocks += BLOCKS_OF_GROWTH * (Math.min(changeCount, leafCount) - Math.min(changeCount - 1, leafCount));
+      const { addedCount } = names;
+      blocks += BLOCKS_OF_GROWTH * (Math.min(addedCount, leafCount) - Math.min(addedCount - 1, leafCount));
     }
     this.#hold(blocks);
   }
