@@ -43,6 +43,8 @@ export function constantsOf(path: string): Constants {
 }
 
 function importConstants(path: string, statement: Node, scope: Constants): void {
+  // Types, of which files may import each other's, have no constants.
+  if (statement.importKind === 'type') return;
   const target = join(dirname(path), (statement.source as { value: string }).value);
   if (!(statement.source as { value: string }).value.startsWith('.') || !existsSync(target)) return;
   for (const [name, value] of constantsOf(target)) scope.set(name, value);
