@@ -40,7 +40,7 @@ describe.each(layers)('space that is denied to %s', (name, layer) => {
   it('ends in ENOSPC with nothing changed, and leaks nothing', { timeout: 180_000 }, async () => {
     const seed = testSeed(`denied space of ${name}`);
     const { deniedCount, errorCount } = await allocationSweep(layer, { seed, stride: 2 * strideOf(name) });
-    expect(deniedCount).toBeGreaterThan(10);
+    expect(deniedCount).toBeGreaterThan(5);
     expect(errorCount).toBe(deniedCount);
   });
 });
