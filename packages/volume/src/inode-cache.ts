@@ -93,8 +93,9 @@ export class InodeCache {
   }
 
   add(inode: Inode): void {
-    assert(!this.#inodes.has(inode.number), 'an inode number is given once');
+    const before = this.#inodes.size;
     this.#inodes.set(inode.number, inode);
+    assert(this.#inodes.size === before + 1, 'an inode number is given once');
   }
 
   /** Forgets an inode that no longer exists. */
@@ -108,15 +109,13 @@ export class InodeCache {
     this.#inodes.delete(inode.number);
   }
 
-  /** Where `name` leads in `directory`: an entry that leads somewhere, or null. */
-  findName(directory: Inode, name: string): NameEntry | null {
+  /** Where `name`, of which no entry is known, leads in `directory` by the tree: an entry that leads somewhere, or null. */
+  loadName(directory: Inode, name: string): NameEntry | null {
     let names = directory.names;
     if (names === null) {
       names = new DirectoryNames();
       directory.names = names;
     }
-    const known = names.entries.get(name);
-    if (known !== undefined) return known.inode === 0 ? null : known;
     if (names.liveCount === directory.sizeBytes) return null;
     const value = this.#tree.get(this.#keys.named(directory.number, KIND.name, name));
     if (value === undefined) return null;

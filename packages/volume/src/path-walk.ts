@@ -199,7 +199,7 @@ export class PathWalker {
     if (known !== undefined) return known.inode === 0 ? null : known;
     if (exceedsBytes(name, this.#head.nameLimitBytes)) operation.fail('ENAMETOOLONG');
     if (hasLoneSurrogate(name)) operation.fail('EINVAL');
-    return this.#head.cache.findName(directory, name);
+    return this.#head.cache.loadName(directory, name);
   }
 
   #locateEnd(operation: Operation, path: string, follow: boolean, outermost: boolean): boolean {
