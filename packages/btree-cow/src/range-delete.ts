@@ -56,10 +56,16 @@ function deleteQuickly(state: TreeState): 'removed' | 'absent' | 'unknown' {
   return 'removed';
 }
 
-/** The bounds of a range that is being deleted. Steps may let a delta be closed, which may delete a range, so each has its own. */
+/**
+ * A range that is being deleted: copies of its bounds, which a caller may use for other keys when a step lets a delta be closed. Closing a delta
+ * may delete a range, so each has its own.
+ */
 export class RangeScratch {
   readonly lower: Uint8Array;
+  lowerLength = 0;
   readonly upper: Uint8Array;
+  /** -1: open. */
+  upperLength = -1;
   readonly next: Uint8Array;
 
   constructor(blockSize: number) {
@@ -67,69 +73,77 @@ export class RangeScratch {
     this.upper = new Uint8Array(maxKeyBytes(blockSize));
     this.next = new Uint8Array(maxKeyBytes(blockSize));
   }
+
+  /** What is left of the range begins with the first `length` bytes of `next`. */
+  goOn(length: number): void {
+    for (let i = 0; i < length; i++) this.lower[i] = this.next[i]!;
+    this.lowerLength = length;
+  }
+
+  /** Whether the range ends before a leaf that begins with the first `length` bytes of `next`; -1: there is no such leaf. */
+  endsBefore(length: number): boolean {
+    if (length < 0) return true;
+    return this.upperLength >= 0 && compareBytes(this.next, 0, length, this.upper, 0, this.upperLength) >= 0;
+  }
 }
 
 /** Removes all keys in `[from, to)` and returns how many there were; null is an open end. */
 export function deleteKeys(state: TreeState, from: Uint8Array | null, to: Uint8Array | null): number {
   const { core } = state;
-  if (from !== null && to !== null) {
-    const removedCount = deleteRunQuickly(state, from, to);
-    if (removedCount >= 0) return removedCount;
-  }
-  const scratch = core.rangeScratches.pop() ?? new RangeScratch(core.blockSize);
+  const range = core.rangeScratches.pop() ?? new RangeScratch(core.blockSize);
   try {
-    return deleteInSteps(state, from, to, scratch);
+    range.lowerLength = from === null ? 0 : copyKey(from, range.lower);
+    range.upperLength = to === null ? -1 : copyKey(to, range.upper);
+    const quickCount = deleteQuicklyFrom(state, range);
+    return quickCount < 0 ? -1 - quickCount : quickCount + deleteInSteps(state, range);
   } finally {
-    core.rangeScratches.push(scratch);
+    core.rangeScratches.push(range);
   }
 }
 
-/** Removes a range that lies within one leaf of the open delta, which stays large enough. -1 if it is not so. */
-function deleteRunQuickly(state: TreeState, from: Uint8Array, to: Uint8Array): number {
-  const { core } = state;
-  const { cache, blockSize, entry, path } = core;
-  entry.loadKey(from);
-  if (state.isCatalogue || !path.seekCached(state, entry.key, entry.keyLength)) return -1;
-  if (state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) return -1;
-  const frame = path.frames[0]!;
-  const slab = cache.slabOf(frame);
-  const base = cache.baseOf(frame);
-  const start = insertPosition(searchLeaf(slab, base, blockSize, entry.key, entry.keyLength));
-  entry.loadKey(to);
-  const end = insertPosition(searchLeaf(slab, base, blockSize, entry.key, entry.keyLength));
-  if (end < start) return -1;
-  if (end === entryCount(slab, base)) {
-    // Without an entry after it, the range may go on in the next leaf.
-    const next = core.secondKeyScratch;
-    const nextLength = path.copyNextSeparator(next);
-    if (nextLength >= 0 && compareBytes(next, 0, nextLength, entry.key, 0, entry.keyLength) < 0) return -1;
-  }
-  let leftBytes = blockSize - freeBytes(slab, base);
-  for (let i = start; i < end; i++) {
-    if (leafValueIsOverflow(slab, base, i)) return -1;
-    leftBytes -= LEAF_ENTRY_BYTES + leafCellSize(slab, base, i);
-  }
-  if (leftBytes < blockSize / MERGE_BELOW_PART) return -1;
-  if (start === end) return 0;
-  if (!core.ensureRoom(0, 0, true)) return -1;
-  for (let i = end - 1; i >= start; i--) removeFromLeaf(slab, base, i);
-  state.changed();
-  return end - start;
-}
-
-function deleteInSteps(
-  state: TreeState,
-  from: Uint8Array | null,
-  to: Uint8Array | null,
-  scratch: RangeScratch,
-): number {
+/**
+ * Removes the beginning of a range, or all of it, from leaves of the open delta that stay large enough. Returns how many keys there were, as
+ * `-1 - count` if nothing is left of the range.
+ */
+function deleteQuicklyFrom(state: TreeState, range: RangeScratch): number {
   const { core } = state;
   const { cache, blockSize, path } = core;
-  const { lower, upper, next } = scratch;
-  let lowerLength = from === null ? 0 : copyKey(from, lower);
-  const upperLength = to === null ? -1 : copyKey(to, upper);
+  let removedCount = 0;
+  if (state.isCatalogue || range.lowerLength === 0 || range.upperLength < 0) return 0;
+  for (;;) {
+    if (!path.seekCached(state, range.lower, range.lowerLength)) return removedCount;
+    if (state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) return removedCount;
+    const frame = path.frames[0]!;
+    const slab = cache.slabOf(frame);
+    const base = cache.baseOf(frame);
+    const start = insertPosition(searchLeaf(slab, base, blockSize, range.lower, range.lowerLength));
+    const end = insertPosition(searchLeaf(slab, base, blockSize, range.upper, range.upperLength));
+    if (end < start) return removedCount;
+    // Without an entry after it, the range may go on in the next leaf.
+    const nextLength = end === entryCount(slab, base) ? path.copyNextSeparator(range.next) : -1;
+    if (start < end) {
+      let leftBytes = blockSize - freeBytes(slab, base);
+      for (let i = start; i < end; i++) {
+        if (leafValueIsOverflow(slab, base, i)) return removedCount;
+        leftBytes -= LEAF_ENTRY_BYTES + leafCellSize(slab, base, i);
+      }
+      if (leftBytes < blockSize / MERGE_BELOW_PART || !core.ensureRoom(0, 0, true)) return removedCount;
+      for (let i = end - 1; i >= start; i--) removeFromLeaf(slab, base, i);
+      state.changed();
+      removedCount += end - start;
+    }
+    if (range.endsBefore(nextLength)) return -1 - removedCount;
+    range.goOn(nextLength);
+  }
+}
+
+/** Removes what is left of a range, leaf by leaf. */
+function deleteInSteps(state: TreeState, range: RangeScratch): number {
+  const { core } = state;
+  const { cache, blockSize, path } = core;
   let removedCount = 0;
   for (;;) {
+    const { lower, lowerLength, upper, upperLength } = range;
     path.seek(state, lower, lowerLength, 0);
     let nextLength: number;
     try {
@@ -137,9 +151,8 @@ function deleteInSteps(
       const frame = path.frames[0]!;
       const slab = cache.slabOf(frame);
       const base = cache.baseOf(frame);
-      nextLength = path.copyNextSeparator(next);
-      const isLast =
-        nextLength < 0 || (upperLength >= 0 && compareBytes(next, 0, nextLength, upper, 0, upperLength) >= 0);
+      nextLength = path.copyNextSeparator(range.next);
+      const isLast = range.endsBefore(nextLength);
       const start = lowerLength === 0 ? 0 : insertPosition(searchLeaf(slab, base, blockSize, lower, lowerLength));
       const end =
         isLast && upperLength >= 0
@@ -153,8 +166,7 @@ function deleteInSteps(
     } finally {
       core.releasePaths();
     }
-    for (let i = 0; i < nextLength; i++) lower[i] = next[i]!;
-    lowerLength = nextLength;
+    range.goOn(nextLength);
   }
 }
 
