@@ -111,7 +111,9 @@ export class FreeMap {
     if (ahead !== -1) return ahead;
     const found = pages.nextLongRun(0);
     if (found !== -1) return found;
-    return pages.sizeBlocks < pages.blockLimit ? pages.sizeBlocks : -1;
+    // Beside what the single blocks have a claim to, which would end up as holes between the data.
+    const start = Math.max(pages.sizeBlocks, this.#singles.end);
+    return start < pages.blockLimit ? start : -1;
   }
 
   /** The next block of a zone, which claims another run when the present one is used up. */

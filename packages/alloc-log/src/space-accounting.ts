@@ -10,7 +10,7 @@ import type { LogCore } from './log-core.ts';
 /** Part of the volume that only operations which free space may use. */
 const RESERVE_PART = 64;
 /** What one bounded step of such an operation needs at most. */
-const STEP_BLOCKS = 32;
+const STEP_BLOCKS = 48;
 /** Log blocks that a delta takes besides those that its size calls for. */
 const LOG_MARGIN_BLOCKS = 2;
 

@@ -117,7 +117,8 @@ export class Staging {
    */
   begin(operation: Operation, entryCount: number, reclaiming: boolean, furtherBlocks = 0): void {
     const blocks = entryCount * (BLOCKS_OF_PUT + 1) + furtherBlocks;
-    const nodes = entryCount * this.#tree.height;
+    // The root is one node, whatever comes below it.
+    const nodes = entryCount * (this.#tree.height - 1) + 1;
     try {
       while (!this.#log.ensure(blocks, nodes, reclaiming));
     } catch (error) {

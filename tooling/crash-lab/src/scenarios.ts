@@ -267,9 +267,7 @@ function shapes(settings: Settings): Record<string, Omit<Scenario, 'name' | 'lay
 }
 
 function scenariosOf(layer: Layer, settings: Settings): Scenario[] {
-  return Object.entries(shapes(settings))
-    .filter(([name]) => name !== 'views' || layer.watch !== undefined)
-    .map(([name, rest]) => ({ name: `${layer.name}/${name}`, layer, ...rest }));
+  return Object.entries(shapes(settings)).map(([name, rest]) => ({ name: `${layer.name}/${name}`, layer, ...rest }));
 }
 
 /** As `scenariosOf`, with as many changes that wait as of the others. */
