@@ -84,6 +84,8 @@ export interface KeyValueChanges {
 }
 
 export type EntryVisitor = (key: Uint8Array, value: Uint8Array) => void;
+/** The value is `bytes[start, start + length)`. */
+export type PlaceVisitor = (key: Uint8Array, bytes: Uint8Array, start: number, length: number) => void;
 
 export interface KeyValueSession {
   /** Applies `change(changes, i)` for i in 0..count-1 as one commit, durable when this has returned or resolved. */
@@ -93,7 +95,7 @@ export interface KeyValueSession {
   /** Visits all entries in key order, keys and values being copies; returns how many. */
   scan(visit: EntryVisitor): number | Promise<number>;
   /** As `scan`, by the fastest means the engine has; keys and values may be valid during the visit only. */
-  scanFast?(visit: EntryVisitor): number | Promise<number>;
+  scanFast?(visit: PlaceVisitor): number | Promise<number>;
   /** What the store has counted since it was opened (commits, blocks written); reported as the difference over a case. */
   counters?(): Record<string, number>;
   /** What the store knows about its present state, such as its free blocks. */

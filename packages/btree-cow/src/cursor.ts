@@ -22,6 +22,13 @@ import { copyValue } from './value-copy.ts';
 
 type Place = 'before' | 'at' | 'after';
 
+/** Where the bytes of a value are: `bytes[start, start + length)`. */
+export interface ValuePlace {
+  bytes: Uint8Array;
+  start: number;
+  length: number;
+}
+
 export class TreeCursor {
   readonly #state: TreeState;
   readonly #core: StoreCore;
@@ -167,6 +174,26 @@ export class TreeCursor {
     if (leafValueIsOverflow(slab, base, this.#position))
       return readOverflow(this.#core, slab.u8, start, start + length);
     return slab.u8.subarray(start, start + length);
+  }
+
+  /**
+   * As `valueView`, but makes no view, which takes longer than all the rest of a step: says in `place` where the value lies. Valid until the
+   * next call of anything that belongs to the store; not to be written to.
+   */
+  locateValue(place: ValuePlace): void {
+    const slab = this.#entrySlab();
+    const base = this.#core.cache.baseOf(this.#leaf);
+    const start = leafValueStart(slab, base, this.#position);
+    const length = leafValueLength(slab, base, this.#position);
+    if (leafValueIsOverflow(slab, base, this.#position)) {
+      place.bytes = readOverflow(this.#core, slab.u8, start, start + length);
+      place.start = 0;
+      place.length = place.bytes.length;
+    } else {
+      place.bytes = slab.u8;
+      place.start = start;
+      place.length = length;
+    }
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------------------

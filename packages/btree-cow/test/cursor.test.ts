@@ -72,6 +72,9 @@ function expectSame(cursor: Cursor, expected: ModelCursor): void {
     const value = expected.model.get(expected.key)!;
     expect(cursor.value()).toEqual(value);
     expect(cursor.valueView()).toEqual(value);
+    const place = { bytes: value, start: 0, length: 0 };
+    cursor.locateValue(place);
+    expect(place.bytes.subarray(place.start, place.start + place.length)).toEqual(value);
     expect(cursor.valueLength).toBe(value.length);
   } else {
     expect(() => cursor.value()).toThrow(RangeError);

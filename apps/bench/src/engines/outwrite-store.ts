@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileDevice } from '@outwrite/blockdev/node';
-import { OrderedStore, type Tree } from '@outwrite/btree-cow';
+import { OrderedStore, type Tree, type ValuePlace } from '@outwrite/btree-cow';
 import type {
   AppendOptions,
   AppendSession,
@@ -17,6 +17,7 @@ import type {
   KeyValueChanges,
   KeyValueOptions,
   KeyValueSession,
+  PlaceVisitor,
 } from '../engine.ts';
 import { packageVersion } from './optional-package.ts';
 
@@ -111,13 +112,15 @@ class StoreKeyValue implements KeyValueSession {
     return count;
   }
 
-  scanFast(visit: EntryVisitor): number {
+  scanFast(visit: PlaceVisitor): number {
     const cursor = this.#store.cursor();
     const key = Buffer.alloc(this.#keyBytes);
+    const place: ValuePlace = { bytes: key, start: 0, length: 0 };
     let count = 0;
     for (let isThere = cursor.first(); isThere; isThere = cursor.next()) {
       cursor.copyKey(key);
-      visit(key, cursor.valueView());
+      cursor.locateValue(place);
+      visit(key, place.bytes, place.start, place.length);
       count++;
     }
     return count;

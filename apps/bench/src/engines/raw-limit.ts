@@ -21,6 +21,7 @@ import type {
   KeyValueSession,
   LargeFileOptions,
   LargeFileSession,
+  PlaceVisitor,
 } from '../engine.ts';
 import { FsLargeFile } from './fs-shape.ts';
 
@@ -152,9 +153,12 @@ class RawKeyValue implements KeyValueSession {
     return entryCount;
   }
 
-  scanFast(visit: EntryVisitor): number {
+  scanFast(visit: PlaceVisitor): number {
     const { entryCount } = this.#options;
-    for (let i = 0; i < entryCount; i++) visit(this.#key, this.#copyValue(i));
+    for (let i = 0; i < entryCount; i++) {
+      const value = this.#copyValue(i);
+      visit(this.#key, value, 0, value.length);
+    }
     return entryCount;
   }
 

@@ -219,11 +219,12 @@ function scanningVerb(name: string, title: string, isFast: boolean, quick: Verb[
     fromBase: true,
     async measure(session, _shape, { scale, description }, measurements) {
       let sum = 0;
-      const visit = (key: Uint8Array, value: Uint8Array): void => {
-        sum = (Math.imul(sum, 31) + key[key.length - 1]! + (value[7]! << 8) + value.length) | 0;
+      const visitPlace = (key: Uint8Array, bytes: Uint8Array, start: number, length: number): void => {
+        sum = (Math.imul(sum, 31) + key[key.length - 1]! + (bytes[start + 7]! << 8) + length) | 0;
       };
+      const visit = (key: Uint8Array, value: Uint8Array): void => visitPlace(key, value, 0, value.length);
       const scan = (): number | Promise<number> =>
-        isFast && session.scanFast !== undefined ? session.scanFast(visit) : session.scan(visit);
+        isFast && session.scanFast !== undefined ? session.scanFast(visitPlace) : session.scan(visit);
       await scan();
       sum = 0;
       const timer = measurements.start('', 0);
