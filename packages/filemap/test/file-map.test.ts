@@ -251,7 +251,7 @@ describe('fragmented space', () => {
       for (let at = 0; at < filledBytes; at += 2 * blockSize) filler.punchHole(at, blockSize);
       harness.checkpoint();
       harness.checkpoint();
-      const lengthBytes = Math.max(64 * KIB, 100 * blockSize);
+      const lengthBytes = Math.max(64 * KIB, 200 * blockSize);
       harness.write(0, pattern(2, lengthBytes));
       const pieces = harness.file.mapRegion(0, lengthBytes / blockSize, 'read');
       expect(pieces.length).toBeGreaterThan(lengthBytes / blockSize / 4);

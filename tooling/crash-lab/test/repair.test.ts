@@ -22,6 +22,10 @@ const NAMES: readonly RegExp[] = [
   /it is the root of the tree of files/,
   // A log block with the right checksum and nonsense in it.
   /damaged promise/,
+  // Nodes that contradict one another about when they were written.
+  /it is not of the open epoch and a node below it is/,
+  // The volume was cut short before something that nothing stands in for.
+  /^EIO: the device ends before it/,
 ];
 
 function nameOf(refusal: Exclude<Refusal, null>): string {
