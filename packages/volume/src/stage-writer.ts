@@ -31,7 +31,8 @@ const RANGE_KEYS = 8;
 
 export class StageWriter {
   readonly #tree: Tree;
-  readonly #keys: KeyScratch;
+  /** Its own: a put that makes a commit for want of room still needs the key that its caller made. */
+  readonly #keys: KeyScratch = new KeyScratch();
   /** For the second of two keys that are needed at once. */
   readonly #upperKeys: KeyScratch = new KeyScratch();
   readonly #cache: InodeCache;
@@ -41,9 +42,8 @@ export class StageWriter {
   /** While new inodes are being appended at the end of the tree. */
   #appender: TreeAppender | null = null;
 
-  constructor(parts: { readonly tree: Tree; readonly keys: KeyScratch; readonly cache: InodeCache }) {
+  constructor(parts: { readonly tree: Tree; readonly cache: InodeCache }) {
     this.#tree = parts.tree;
-    this.#keys = parts.keys;
     this.#cache = parts.cache;
   }
 
