@@ -237,6 +237,10 @@ export class RegisterClient implements LogClient {
       device.readSync(leaf.block * blockSize, [bytes]);
       let { block } = leaf;
       let { checksum } = leaf;
+      const actual = xxh32(bytes);
+      if (actual !== checksum) {
+        throw new CorruptionError('register', 'wrong checksum', { block, expected: checksum, actual });
+      }
       if (bytes[0] === LONG) {
         const data = decodeData(bytes, this.log.blockLimit);
         const start = relocator.copyExtent(data.start, data.checksums, data.birth, 'register data');
