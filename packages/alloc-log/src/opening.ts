@@ -5,7 +5,8 @@
  * written again with the same bytes, flushed, and its content once more to the other slot as the next generation, flushed; now nothing
  * waits for an older slot. The only valid slot is never the one to be written first, since a torn write would leave none: where the
  * other slot is damaged it goes first, which is safe because it was being written when it tore, and that began only after the flush of
- * the chosen one had returned. (2) The opening checkpoint is taken under a new life: after an unclean end it copies what the last kept
+ * the chosen one had returned. With the first of them goes the block at the end of the chain, as it was read: the log block of a delta
+ * whose write was reported as failed may still reach the medium, and would lead to blocks that this opening gives to others. (2) The opening checkpoint is taken under a new life: after an unclean end it copies what the last kept
  * delta wrote to new places, births stay; it allocates only blocks that are free both before and after the last delta, kept or dropped,
  * and touches no log block; flushed. (3) Both slots get it, one after the other, each flushed. Until then nothing that it replaced is
  * reusable. So no chain crosses a life.
@@ -30,6 +31,7 @@ export function openWritable(
     core.counters.flushes++;
     device.flushSync();
   };
+  writeEndOfChain(core);
   const chosen = core.superblock;
   const successor = { ...chosen, generation: chosen.generation + 1 };
   for (const superblock of options.bothSlotsValid ? [chosen, successor] : [successor, chosen]) {
@@ -69,6 +71,15 @@ export function openWritable(
   // Whatever relocation did to nodes is in the checkpoint: there is nothing to commit yet.
   core.open = new OpenDelta(core.open.number);
   return relocatedCount;
+}
+
+/** Writes the block where the log would go on once more, with the bytes that it shows. */
+function writeEndOfChain(core: LogCore): void {
+  const position = core.nextLogBlock * core.blockBytes;
+  if (position + core.blockBytes > core.device.sizeBytes) return;
+  const bytes = new Uint8Array(core.blockBytes);
+  core.device.readSync(position, [bytes]);
+  core.device.writeSync(position, [bytes]);
 }
 
 /** Holds back every block that the state before the last delta used or that a dropped delta wrote; returns what it holds. */
