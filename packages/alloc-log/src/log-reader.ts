@@ -41,6 +41,8 @@ export interface LogChain {
   unfinished: { delta: number; blocks: number[] } | null;
   /** Set where the chain breaks off although it went on. */
   damage: CorruptionError | null;
+  /** The block at which following it ended: what would continue it lies there, if anything does. */
+  endBlock: number;
 }
 
 class ChainSource {
@@ -88,7 +90,7 @@ class ChainSource {
  */
 export function readLogChain(device: BlockDevice, superblock: Superblock, isRepairing: boolean = false): LogChain {
   const source = new ChainSource(device, superblock.blockBytes);
-  const chain: LogChain = { deltas: [], unfinished: null, damage: null };
+  const chain: LogChain = { deltas: [], unfinished: null, damage: null, endBlock: superblock.nextLogBlock };
   const seen = new Set<number>();
   let block = superblock.nextLogBlock;
   let number = superblock.nextLogNumber;
@@ -98,6 +100,7 @@ export function readLogChain(device: BlockDevice, superblock: Superblock, isRepa
   let blocks: number[] = [];
   for (;;) {
     let bytes: Uint8Array | null = null;
+    chain.endBlock = block;
     try {
       if (block < superblock.blockLimit && !seen.has(block)) bytes = source.read(block);
     } catch (error) {

@@ -5,11 +5,11 @@
  * written again with the same bytes, flushed, and its content once more to the other slot as the next generation, flushed; now nothing
  * waits for an older slot. The only valid slot is never the one to be written first, since a torn write would leave none: where the
  * other slot is damaged it goes first, which is safe because it was being written when it tore, and that began only after the flush of
- * the chosen one had returned. With the first of them goes the block at the end of the chain, as it was read: the log block of a delta
- * whose write was reported as failed may still reach the medium, and would lead to blocks that this opening gives to others. (2) The opening checkpoint is taken under a new life: after an unclean end it copies what the last kept
- * delta wrote to new places, births stay; it allocates only blocks that are free both before and after the last delta, kept or dropped,
- * and touches no log block; flushed. (3) Both slots get it, one after the other, each flushed. Until then nothing that it replaced is
- * reusable. So no chain crosses a life.
+ * the chosen one had returned. With the first of them goes the block at which following the log ended, as it was read: a log block whose
+ * write was reported as failed may still reach the medium, and would lead to blocks that this opening gives to others. (2) The opening
+ * checkpoint is taken under a new life: after an unclean end it copies what the last kept delta wrote to new places, births stay; it
+ * allocates only blocks that are free both before and after the last delta, kept or dropped, and touches no log block; flushed. (3) Both
+ * slots get it, one after the other, each flushed. Until then nothing that it replaced is reusable. So no chain crosses a life.
  */
 import type { BlockPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
@@ -31,7 +31,8 @@ export function openWritable(
     core.counters.flushes++;
     device.flushSync();
   };
-  writeEndOfChain(core);
+  // Damage in the middle is told by what is left of the block there, and stays as it is until the repair is done.
+  if (recovered.damage === null) writeBlockAgain(core, recovered.endBlock);
   const chosen = core.superblock;
   const successor = { ...chosen, generation: chosen.generation + 1 };
   for (const superblock of options.bothSlotsValid ? [chosen, successor] : [successor, chosen]) {
@@ -73,9 +74,9 @@ export function openWritable(
   return relocatedCount;
 }
 
-/** Writes the block where the log would go on once more, with the bytes that it shows. */
-function writeEndOfChain(core: LogCore): void {
-  const position = core.nextLogBlock * core.blockBytes;
+/** Writes a block once more, with the bytes that it shows. */
+function writeBlockAgain(core: LogCore, block: number): void {
+  const position = block * core.blockBytes;
   if (position + core.blockBytes > core.device.sizeBytes) return;
   const bytes = new Uint8Array(core.blockBytes);
   core.device.readSync(position, [bytes]);

@@ -28,6 +28,8 @@ export interface RecoveredLog {
   /** With damage: what is behind it. */
   beyond: LogBeyond | null;
   droppedDelta: number | null;
+  /** The block at which following the log ended. */
+  endBlock: number;
 }
 
 export function recoverLog(device: BlockDevice, superblock: Superblock, isRepairing: boolean): RecoveredLog {
@@ -55,6 +57,7 @@ export function recoverLog(device: BlockDevice, superblock: Superblock, isRepair
     damage: chain.damage,
     beyond: chain.damage === null ? null : readBeyond(device, superblock, kept),
     droppedDelta: dropped?.delta ?? chain.unfinished?.delta ?? null,
+    endBlock: chain.endBlock,
   };
 }
 

@@ -2,7 +2,7 @@
  * What a writable opening does with the last delta, in the corners that random workloads rarely reach.
  */
 import { CorruptionError, LatchedError } from '@outwrite/blockdev';
-import { SimulatedDevice } from '@outwrite/blockdev/testing';
+import { crashPoints, SimulatedDevice } from '@outwrite/blockdev/testing';
 import { describe, expect, it } from 'vitest';
 import { AllocLog } from '../src/index.ts';
 import { RegisterClient } from '../src/testing.ts';
@@ -74,6 +74,63 @@ describe('an extent of the last delta', () => {
     const again = open(new SimulatedDevice({ medium: next.medium.durableImage() }));
     expect(again.registers.get(1)).toBe('after');
     expect(again.registers.audit()).toEqual([]);
+  });
+});
+
+describe('a log block whose write was reported as failed and that reaches the medium later', () => {
+  const bounds = { zeroAheadBytes: 0, flushFirstBytes: 0 };
+
+  /**
+   * A volume in its second life, so that this one and the next look for free blocks in the same order; the first delta touches many nodes,
+   * so that the next opening has much to write; the commit of the second one fails at its n-th write, if it has so many.
+   */
+  function changed(registerCount: number, failingWrite: number) {
+    const first = format();
+    for (let id = 0; id < 300; id++) first.registers.set(id, 'before');
+    first.log.checkpointSync();
+    const device = first.device.kill();
+    const registers = new RegisterClient();
+    const log = AllocLog.open(device, { ...options, bounds }, registers);
+    registers.opened();
+    for (let id = 0; id < 300; id += registers.perNode) registers.set(id, 'kept');
+    log.commitSync();
+    for (let id = 1; id <= registerCount; id++) registers.set(id * 2 + 1, 'after');
+    device.failAt({ operation: 'write', nth: failingWrite, effect: 'error' });
+    let isLatched = false;
+    try {
+      log.commitSync();
+    } catch (error) {
+      expect(error).toBeInstanceOf(LatchedError);
+      isLatched = true;
+    }
+    return { device, isLatched };
+  }
+
+  it.each([
+    ['the only one of its delta', 10],
+    ['one of several of its delta', 60],
+  ])('leads to nothing that the opening has written over: %s', (_name, registerCount) => {
+    let failingWrite = 1;
+    for (; ; failingWrite++) {
+      const { device, isLatched } = changed(registerCount, failingWrite);
+      if (!isLatched) break;
+      const failed = new Set(
+        device.medium.pending.filter(({ state }) => state === 'failed').map((write) => write.ordinal),
+      );
+      expect(failed.size).toBe(1);
+      const next = device.kill();
+      open(next);
+      for (const point of crashPoints(next.trace)) {
+        for (const others of ['keep', 'drop'] as const) {
+          const image = point.image({ fate: (write) => (failed.has(write.ordinal) ? 'keep' : others), keepSize: true });
+          const { registers } = open(new SimulatedDevice({ medium: image }));
+          const afterCount = [...registers.content().values()].filter((text) => text === 'after').length;
+          expect([0, registerCount], `write ${failingWrite}, point ${point.pointIndex}`).toContain(afterCount);
+          expect(registers.audit()).toEqual([]);
+        }
+      }
+    }
+    expect(failingWrite).toBeGreaterThan(2);
   });
 });
 
