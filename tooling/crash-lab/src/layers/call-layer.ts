@@ -3,12 +3,10 @@
  */
 import type { BlockDevice } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
-import { Volume } from '@outwrite/volume';
 import type { Layer, Model, Settings, Subject } from '../layer.ts';
-import { logOptions } from '../log-options.ts';
 import { attributesOf, CallModel, callContent } from './call-model.ts';
 import { type CallContext, callAsync, callSync, type PlannedCall, planCall } from './volume-calls.ts';
-import { digest, VolumeSubject, volumeTuning } from './volume-layer.ts';
+import { createVolume, digest, openVolume, VolumeSubject } from './volume-layer.ts';
 import { look, lookSync } from './volume-reads.ts';
 
 class CallSubject extends VolumeSubject {
@@ -26,20 +24,11 @@ export const callLayer: Layer = {
   },
 
   format(device: BlockDevice, settings: Settings, random: Random): Subject {
-    return new CallSubject(
-      Volume.create(device, {
-        ...volumeTuning,
-        ...logOptions(settings, random),
-        blockSize: settings.blockBytes,
-        maxBytes: settings.maxBlocks * settings.blockBytes,
-      }),
-    );
+    return new CallSubject(createVolume(device, settings, random));
   },
 
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject {
-    return new CallSubject(
-      Volume.open(device, { ...volumeTuning, ...logOptions(settings, options.random), readOnly: options.readOnly }),
-    );
+    return new CallSubject(openVolume(device, settings, options));
   },
 
   change(subject: Subject, model: Model, settings: Settings, random: Random): boolean {

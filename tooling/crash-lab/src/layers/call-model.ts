@@ -6,7 +6,7 @@
  */
 import type { VolumeFs } from '@outwrite/volume';
 import type { Model } from '../layer.ts';
-import { digest } from './volume-layer.ts';
+import { cloneNodes, digest } from './volume-layer.ts';
 
 export type CallNode =
   | { type: 'file'; bytes: Uint8Array; links: number; attributes: string }
@@ -33,15 +33,7 @@ export class CallModel implements Model {
   }
 
   clone(): CallModel {
-    const copies = new Map<CallNode, CallNode>();
-    const nodes = new Map<string, CallNode>();
-    for (const [path, node] of this.nodes) {
-      let copy = copies.get(node);
-      // Bytes are replaced and never changed.
-      if (copy === undefined) copies.set(node, (copy = { ...node }));
-      nodes.set(path, copy);
-    }
-    return new CallModel(nodes);
+    return new CallModel(cloneNodes(this.nodes));
   }
 
   folders(): string[] {

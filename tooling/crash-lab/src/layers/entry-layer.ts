@@ -5,7 +5,7 @@ import type { BlockDevice } from '@outwrite/blockdev';
 import { type BatchOperation, OrderedStore } from '@outwrite/btree-cow';
 import type { Random } from '@outwrite/testkit';
 import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
-import { logOptions } from '../log-options.ts';
+import { formatOptions, logOptions } from '../log-options.ts';
 import { bytesOf, keyOf, shown, TreeSubject, textOf } from './tree-layer.ts';
 
 /** Values as `shown` shows them, by key. */
@@ -82,13 +82,7 @@ export const entryLayer: Layer = {
   },
 
   format(device: BlockDevice, settings: Settings, random: Random): Subject {
-    return new EntrySubject(
-      OrderedStore.format(device, {
-        ...logOptions(settings, random),
-        blockSize: settings.blockBytes,
-        maxBytes: settings.maxBlocks * settings.blockBytes,
-      }),
-    );
+    return new EntrySubject(OrderedStore.format(device, formatOptions(settings, random)));
   },
 
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject {
@@ -223,6 +217,7 @@ function look({ ordered, store }: EntrySubject, model: EntryModel, settings: Set
     'limit',
   );
   const cursor = ordered.cursor();
+  const place = { bytes: bytes, start: 0, length: 0 };
   const forward: string[] = [];
   for (let isThere = cursor.first(); isThere; isThere = cursor.next()) {
     const copy = new Uint8Array(cursor.keyLength);
@@ -231,6 +226,11 @@ function look({ ordered, store }: EntrySubject, model: EntryModel, settings: Set
     demand(textOf(cursor.key()) === textOf(copy), 'the key under a cursor');
     demand(shown(cursor.value()) === model.entries.get(textOf(copy)), 'the value under a cursor');
     demand(shown(cursor.valueView()) === model.entries.get(textOf(copy)), 'the view of a value under a cursor');
+    cursor.locateValue(place);
+    demand(
+      shown(place.bytes.subarray(place.start, place.start + place.length)) === model.entries.get(textOf(copy)),
+      'the place of a value under a cursor',
+    );
   }
   demand(forward.join() === keys.join(), 'a walk forward');
   let backward = 0;

@@ -6,7 +6,7 @@ import { RegisterClient } from '@outwrite/alloc-log/testing';
 import { type BlockDevice, NoSpaceError, xxh32 } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
 import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
-import { logOptions } from '../log-options.ts';
+import { formatOptions, logOptions } from '../log-options.ts';
 
 class RegisterModel implements Model {
   readonly values: Map<number, string>;
@@ -100,15 +100,7 @@ export const registerLayer: Layer = {
 
   format(device: BlockDevice, settings: Settings, random: Random): Subject {
     const client = new RegisterClient();
-    const log = AllocLog.format(
-      device,
-      {
-        ...logOptions(settings, random),
-        blockSize: settings.blockBytes,
-        maxBytes: settings.maxBlocks * settings.blockBytes,
-      },
-      client,
-    );
+    const log = AllocLog.format(device, formatOptions(settings, random), client);
     return new RegisterSubject(client, log);
   },
 

@@ -6,7 +6,7 @@ import { type BlockDevice, NoSpaceError } from '@outwrite/blockdev';
 import { type Tree, TreeStore } from '@outwrite/btree-cow';
 import type { Random } from '@outwrite/testkit';
 import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
-import { logOptions } from '../log-options.ts';
+import { formatOptions, logOptions } from '../log-options.ts';
 
 /** A value is its length and the byte that it repeats. */
 type ModelTrees = Map<number, Map<string, string>>;
@@ -122,13 +122,7 @@ export const treeLayer: Layer = {
   },
 
   format(device: BlockDevice, settings: Settings, random: Random): Subject {
-    return new TreeSubject(
-      TreeStore.format(device, {
-        ...logOptions(settings, random),
-        blockSize: settings.blockBytes,
-        maxBytes: settings.maxBlocks * settings.blockBytes,
-      }),
-    );
+    return new TreeSubject(TreeStore.format(device, formatOptions(settings, random)));
   },
 
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject {

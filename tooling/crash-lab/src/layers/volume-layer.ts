@@ -7,12 +7,24 @@ import { type BlockDevice, ClosedError, xxh32 } from '@outwrite/blockdev';
 import type { Random } from '@outwrite/testkit';
 import { Volume } from '@outwrite/volume';
 import type { Balance, Layer, Model, Settings, Subject } from '../layer.ts';
-import { logOptions } from '../log-options.ts';
+import { formatOptions, logOptions } from '../log-options.ts';
 
 type ModelNode =
   | { type: 'file'; bytes: Uint8Array; links: number }
   | { type: 'link'; target: string; links: number }
   | { type: 'directory' };
+
+/** A copy of the nodes of a model by path; names that share a node share its copy. Bytes are replaced and never changed, so they are not copied. */
+export function cloneNodes<Node extends object>(nodes: ReadonlyMap<string, Node>): Map<string, Node> {
+  const copies = new Map<Node, Node>();
+  const cloned = new Map<string, Node>();
+  for (const [path, node] of nodes) {
+    let copy = copies.get(node);
+    if (copy === undefined) copies.set(node, (copy = { ...node }));
+    cloned.set(path, copy);
+  }
+  return cloned;
+}
 
 class VolumeModel implements Model {
   /** By path; two names of one file share their node. */
@@ -31,15 +43,7 @@ class VolumeModel implements Model {
   }
 
   clone(): VolumeModel {
-    const copies = new Map<ModelNode, ModelNode>();
-    const nodes = new Map<string, ModelNode>();
-    for (const [path, node] of this.nodes) {
-      let copy = copies.get(node);
-      // Bytes are replaced and never changed.
-      if (copy === undefined) copies.set(node, (copy = { ...node }));
-      nodes.set(path, copy);
-    }
-    return new VolumeModel(nodes);
+    return new VolumeModel(cloneNodes(this.nodes));
   }
 }
 
@@ -146,12 +150,26 @@ export class VolumeSubject implements Subject {
   }
 }
 
-export const volumeTuning = {
+const volumeTuning = {
   autoCommitMilliseconds: 0,
   cachedInodes: 16,
   cachedNames: 16,
   clock: () => 1_700_000_000_000,
 };
+
+/** A new volume for a layer that tests volumes. */
+export function createVolume(device: BlockDevice, settings: Settings, random: Random): Volume {
+  return Volume.create(device, { ...volumeTuning, ...formatOptions(settings, random) });
+}
+
+/** The volume on `device`, as such a layer opens it. */
+export function openVolume(
+  device: BlockDevice,
+  settings: Settings,
+  { readOnly, random }: { readOnly: boolean; random: Random },
+): Volume {
+  return Volume.open(device, { ...volumeTuning, ...logOptions(settings, random), readOnly });
+}
 
 export const volumeLayer: Layer = {
   name: 'volume',
@@ -162,20 +180,11 @@ export const volumeLayer: Layer = {
   },
 
   format(device: BlockDevice, settings: Settings, random: Random): Subject {
-    return new VolumeSubject(
-      Volume.create(device, {
-        ...volumeTuning,
-        ...logOptions(settings, random),
-        blockSize: settings.blockBytes,
-        maxBytes: settings.maxBlocks * settings.blockBytes,
-      }),
-    );
+    return new VolumeSubject(createVolume(device, settings, random));
   },
 
   open(device: BlockDevice, settings: Settings, options: { readOnly: boolean; random: Random }): Subject {
-    return new VolumeSubject(
-      Volume.open(device, { ...volumeTuning, ...logOptions(settings, options.random), readOnly: options.readOnly }),
-    );
+    return new VolumeSubject(openVolume(device, settings, options));
   },
 
   change(subject: Subject, model: Model, settings: Settings, random: Random): boolean {
