@@ -5,6 +5,8 @@
  * of closing is not told: the first one is what the user has to know.
  */
 
+import type { BlockDevice } from '@outwrite/blockdev';
+import { Volume } from '@outwrite/volume';
 import { openVolume } from '@outwrite/volume/node';
 import type { Command } from 'commander';
 import { parseSize } from './quantities.ts';
@@ -60,6 +62,17 @@ async function withVolume<T>(
     ...(options.cache === undefined ? {} : { cacheBytes: parseSize(options.cache) }),
   });
   return await closeAfter(volume, use);
+}
+
+/** Opens the volume on `device` read-only, for what looks below files; closes the device when that fails. */
+export function openDeviceToRead(device: BlockDevice, options: SessionOptions): Volume {
+  const cacheBytes = options.cache === undefined ? undefined : parseSize(options.cache);
+  try {
+    return Volume.open(device, { readOnly: true, cacheBytes });
+  } catch (error) {
+    device.closeSync();
+    throw error;
+  }
 }
 
 /** Hands a volume (or whatever is closed) to `use` and closes it afterwards, whatever happens. */

@@ -1,25 +1,19 @@
 /**
  * What tells about the volume itself: info, df, log and check, on volumes in good and in bad order.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openVolume } from '@outwrite/volume/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { separatorText } from '../src/log-text.ts';
 import { outwrite, outwriteOk } from './command-run.ts';
-import { writeSampleTree } from './sample-tree.ts';
+import { makeSampleVolume } from './sample-volume.ts';
 
 let folder: string;
 let volume: string;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'outwrite-cli-'));
-  volume = join(folder, 'test.ow');
-  const source = join(folder, 'source');
-  mkdirSync(source);
-  writeSampleTree(source);
-  await outwriteOk(['import', '--create', '--quiet', volume, source]);
+  ({ folder, volume } = await makeSampleVolume());
 });
 
 afterEach(() => {

@@ -1,27 +1,20 @@
 /**
  * `outwrite check --repair`: says what it would change, changes it, and the result checks clean.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { openFileDevice } from '@outwrite/blockdev/node';
 import { TreeStore } from '@outwrite/btree-cow';
 import { Volume } from '@outwrite/volume';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { outwrite, outwriteOk } from './command-run.ts';
-import { writeSampleTree } from './sample-tree.ts';
+import { makeSampleVolume } from './sample-volume.ts';
 
 let folder: string;
 let volume: string;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'outwrite-repair-'));
-  volume = join(folder, 'test.ow');
-  const source = join(folder, 'source');
-  mkdirSync(source);
-  writeSampleTree(source);
-  await outwriteOk(['import', '--create', '--quiet', volume, source]);
+  ({ folder, volume } = await makeSampleVolume());
 });
 
 afterEach(() => {

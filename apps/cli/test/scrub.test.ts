@@ -1,23 +1,16 @@
 /**
  * `outwrite scrub`: on a sound volume, and on one with a flipped bit in a file.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { outwrite, outwriteOk } from './command-run.ts';
-import { writeSampleTree } from './sample-tree.ts';
+import { makeSampleVolume } from './sample-volume.ts';
 
 let folder: string;
 let volume: string;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'outwrite-scrub-'));
-  volume = join(folder, 'test.ow');
-  const source = join(folder, 'source');
-  mkdirSync(source);
-  writeSampleTree(source);
-  await outwriteOk(['import', '--create', '--quiet', volume, source]);
+  ({ folder, volume } = await makeSampleVolume());
 });
 
 afterEach(() => {

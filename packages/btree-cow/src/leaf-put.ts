@@ -153,17 +153,23 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor
   }
 }
 
-/** The tree is empty: its first leaf, with one entry. */
-function makeFirstLeaf(state: TreeState): void {
-  const { core } = state;
-  const { cache, blockSize, entry, indexEntry, log, path } = core;
-  redirectPath(state, path, 1);
+/** Second half: a new leaf that holds the entry in `core.entry` and that nothing points to yet. Returns its number. */
+export function createLeaf(state: TreeState): number {
+  const { cache, blockSize, entry } = state.core;
   const number = takeNumber(state, 0);
   const frame = createNode(state, number);
   const slab = cache.slabOf(frame);
   const base = cache.baseOf(frame);
   writeHeader(slab, base, blockSize, 0, 0, 0);
   insertIntoLeaf(slab, base, 0, entry);
+  return number;
+}
+
+/** The tree is empty: its first leaf, with one entry. */
+function makeFirstLeaf(state: TreeState): void {
+  const { indexEntry, log, path } = state.core;
+  redirectPath(state, path, 1);
+  const number = createLeaf(state);
   indexEntry.separatorLength = 0;
   indexEntry.setPointer(number, 0, log.openDelta);
   insertChild(state, path, 1, 0, indexEntry, false);

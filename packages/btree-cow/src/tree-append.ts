@@ -12,10 +12,10 @@ import { insertChild, nodesToInsert } from './index-map.ts';
 import { childBlock, indexFit, insertIntoIndex } from './index-page.ts';
 import { checkValue, copyKey } from './leaf-entry.ts';
 import { copyLeafKey, FITS, insertIntoLeaf, leafFit } from './leaf-page.ts';
-import { putValue } from './leaf-put.ts';
+import { createLeaf, putValue } from './leaf-put.ts';
 import { fitsInline, LEAF_ENTRY_BYTES, leafCellBytes, maxKeyBytes } from './node-format.ts';
-import { entryCount, freeBytes, prefixLengthOf, writeHeader } from './node-header.ts';
-import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
+import { entryCount, freeBytes, prefixLengthOf } from './node-header.ts';
+import { prepareRedirect, redirectPath } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** Part of a block that is left free for later changes. */
@@ -139,7 +139,7 @@ export class TreeAppender {
     if (indexFit(slab, base, blockSize, count, false, indexEntry.separator, separatorLength) !== FITS) return false;
     if (!core.ensureRoom(1, 0)) return false;
     state.changed();
-    const number = this.#beginLeaf();
+    const number = createLeaf(state);
     state.leafCreated(entry.key, separatorLength);
     indexEntry.setPointer(number, 0, log.openDelta);
     insertIntoIndex(slab, base, count, indexEntry);
@@ -151,19 +151,6 @@ export class TreeAppender {
   #separatorLength(): number {
     const { entry } = this.#state.core;
     return commonPrefixLength(this.#lastKey, 0, this.#lastKeyLength, entry.key, 0, entry.keyLength) + 1;
-  }
-
-  /** Second half: a new leaf that holds the entry in `core.entry`. Returns its number. */
-  #beginLeaf(): number {
-    const state = this.#state;
-    const { cache, blockSize, entry } = state.core;
-    const number = takeNumber(state, 0);
-    const frame = createNode(state, number);
-    const slab = cache.slabOf(frame);
-    const base = cache.baseOf(frame);
-    writeHeader(slab, base, blockSize, 0, 0, 0);
-    insertIntoLeaf(slab, base, 0, entry);
-    return number;
   }
 
   /** Begins a new leaf at the end of the tree. False if the log made room and it must be tried again. */
@@ -180,7 +167,7 @@ export class TreeAppender {
       if (!core.ensure(1, nodeCount, false)) return false;
       state.changed();
       redirectPath(state, path, 1);
-      const number = this.#beginLeaf();
+      const number = createLeaf(state);
       const separatorLength = isFirst ? 0 : this.#separatorLength();
       state.leafCreated(entry.key, separatorLength);
       indexEntry.setSeparator(entry.key, separatorLength);

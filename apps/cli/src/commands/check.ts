@@ -1,7 +1,7 @@
 /** `outwrite check`: everything verified, everything wrong listed. */
 
 import { openFileDevice } from '@outwrite/blockdev/node';
-import { Volume } from '@outwrite/volume';
+import type { Volume } from '@outwrite/volume';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -9,10 +9,10 @@ import { UsageError } from '../failures.ts';
 import { findingText } from '../finding-text.ts';
 import { ObservedDevice } from '../observed-device.ts';
 import { Progress } from '../progress.ts';
-import { formatCounted, formatDuration, parseSize } from '../quantities.ts';
+import { formatCounted, formatDuration } from '../quantities.ts';
 import { recoveryText } from '../recovery-text.ts';
 import { repairFile } from '../repair.ts';
-import { addCacheOption, closeAfter, type SessionOptions } from '../volume-session.ts';
+import { addCacheOption, closeAfter, openDeviceToRead, type SessionOptions } from '../volume-session.ts';
 
 interface Options extends JsonOption, SessionOptions {
   readonly metadataOnly?: true;
@@ -63,7 +63,7 @@ Exit code 0: nothing is wrong any more; with --dry-run: nothing was wrong.`,
       if (options.repair) return await repairFile(context, file, options);
       const startTime = performance.now();
       const device = new ObservedDevice(openFileDevice(file, { readOnly: true }));
-      return await closeAfter(openObserved(device, options), async (volume) => {
+      return await closeAfter(openDeviceToRead(device, options), async (volume) => {
         const isSpoken = !options.quiet && !options.json;
         if (isSpoken) context.stdout.line(`opened: ${recoveryText(volume.recovery)}`);
         await context.stdout.settle();
@@ -81,16 +81,6 @@ Exit code 0: nothing is wrong any more; with --dry-run: nothing was wrong.`,
       });
     }),
   );
-}
-
-function openObserved(device: ObservedDevice, options: Options): Volume {
-  const cacheBytes = options.cache === undefined ? undefined : parseSize(options.cache);
-  try {
-    return Volume.open(device, { readOnly: true, cacheBytes });
-  } catch (error) {
-    device.closeSync();
-    throw error;
-  }
 }
 
 async function listFindings(

@@ -1,6 +1,6 @@
 /** `outwrite scrub`: every checksum verified against the device, slowly if asked for, and the files that are hit. */
 import { openFileDevice } from '@outwrite/blockdev/node';
-import { type DamagedInode, type Finding, Volume } from '@outwrite/volume';
+import type { DamagedInode, Finding } from '@outwrite/volume';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -9,7 +9,7 @@ import { findingText } from '../finding-text.ts';
 import { printableName } from '../printable.ts';
 import { Progress } from '../progress.ts';
 import { formatCounted, formatDuration, formatSize, parseSize } from '../quantities.ts';
-import { addCacheOption, closeAfter, type SessionOptions } from '../volume-session.ts';
+import { addCacheOption, closeAfter, openDeviceToRead, type SessionOptions } from '../volume-session.ts';
 
 interface Options extends JsonOption, SessionOptions {
   readonly rate?: string;
@@ -38,7 +38,7 @@ compares it with its checksum. Exit code 0: all is as it was written; 1: there a
       const bytesPerSecond = options.rate === undefined ? undefined : parseSize(options.rate);
       if (bytesPerSecond === 0) throw new UsageError('--rate 0 would never end; leave it out for no bound');
       const startTime = performance.now();
-      return await closeAfter(openToScrub(file, options), async (volume) => {
+      return await closeAfter(openDeviceToRead(openFileDevice(file, { readOnly: true }), options), async (volume) => {
         const { stdout, stderr, signal } = context;
         const total = { sizeBytes: volume.stats().space.usedBlocks * volume.blockSize, itemCount: 0 };
         const progress = options.quiet ? undefined : new Progress(stderr, 'scrub', total);
@@ -71,17 +71,6 @@ compares it with its checksum. Exit code 0: all is as it was written; 1: there a
       });
     }),
   );
-}
-
-function openToScrub(file: string, options: Options): Volume {
-  const device = openFileDevice(file, { readOnly: true });
-  const cacheBytes = options.cache === undefined ? undefined : parseSize(options.cache);
-  try {
-    return Volume.open(device, { readOnly: true, cacheBytes });
-  } catch (error) {
-    device.closeSync();
-    throw error;
-  }
 }
 
 function damagedText({ inode, path }: DamagedInode): string {
