@@ -6,14 +6,14 @@
  * report no such error, use the first when they are long and the second when they are short: the kernel reads ahead of a
  * stream on a description, and a short read in between would end it (a sixth of the speed, measured). `flush`
  * is fdatasync, which covers the whole file whatever description wrote. Reads and writes go through the operating
- * system's cache.
+ * system's cache; while much is being written, a third description begins to write it out (`writeback.ts`).
  *
  * A file grows by `ftruncate` in steps (1 to 64 MiB, in proportion to its size), so that durable writes within a step
  * change no metadata of the file; it never shrinks. New space is a hole until it is written: a full file system shows
  * as a failed write. A block device has the size it has.
  *
- * Lifecycle: made by `openFileDevice` with both descriptions open and the lock held; used; `close`: wait for what is in
- * flight, close both, unlock.
+ * Lifecycle: made by `openFileDevice` with its descriptions open and the lock held; used; `close`: wait for what is in
+ * flight, close them, unlock.
  */
 import fs from 'node:fs';
 import { type BlockDevice, checkSize, checkTransfer, checkWrite } from '../block-device.ts';
@@ -28,6 +28,7 @@ import {
 import { SharedFlush } from '../shared-flush.ts';
 import type { FileLock } from './file-lock.ts';
 import type { OpenFileEntry } from './open-files.ts';
+import type { Writeback } from './writeback.ts';
 
 const MIB = 1048576;
 const MIN_GROWTH_STEP_BYTES = MIB;
@@ -45,6 +46,7 @@ export interface FileDeviceParts {
   readonly readOnly: boolean;
   readonly syncDescriptor: number;
   readonly asyncDescriptor: number;
+  readonly writeback: Writeback;
   readonly sizeBytes: number;
   readonly maxSizeBytes: number;
   /** 0: in proportion to the size. */
@@ -60,6 +62,7 @@ export class FileDevice implements BlockDevice {
   readonly readOnly: boolean;
   readonly #syncDescriptor: number;
   readonly #asyncDescriptor: number;
+  readonly #writeback: Writeback;
   readonly #growthStepBytes: number;
   readonly #entry: OpenFileEntry | null;
   readonly #lock: FileLock | null;
@@ -79,6 +82,7 @@ export class FileDevice implements BlockDevice {
     this.#sizeBytes = parts.sizeBytes;
     this.#syncDescriptor = parts.syncDescriptor;
     this.#asyncDescriptor = parts.asyncDescriptor;
+    this.#writeback = parts.writeback;
     this.#growthStepBytes = parts.growthStepBytes;
     this.#entry = parts.entry;
     this.#lock = parts.lock;
@@ -126,6 +130,7 @@ export class FileDevice implements BlockDevice {
     } catch (error) {
       throw this.#failure('write', error, position, lengthBytes);
     }
+    this.#writeback.wrote(lengthBytes);
   }
 
   async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
@@ -136,6 +141,7 @@ export class FileDevice implements BlockDevice {
       for (let done = 0; done < lengthBytes; ) {
         done += await writeVector(this.#asyncDescriptor, restOfTransfer(buffers, done), position + done);
       }
+      this.#writeback.wrote(lengthBytes);
     } catch (error) {
       throw this.#failure('write', error, position, lengthBytes);
     } finally {
@@ -159,11 +165,14 @@ export class FileDevice implements BlockDevice {
   flushSync(): void {
     this.#checkOpen();
     if (this.readOnly) return;
+    this.#writeback.flushBegins();
     try {
       fs.fdatasyncSync(this.#syncDescriptor);
     } catch (error) {
       throw this.#failure('flush', error);
     }
+    this.#checkWriteback();
+    this.#writeback.flushedSync();
   }
 
   grow(sizeBytes: number): void {
@@ -216,6 +225,7 @@ export class FileDevice implements BlockDevice {
     for (const release of [
       () => fs.closeSync(this.#syncDescriptor),
       () => fs.closeSync(this.#asyncDescriptor),
+      () => this.#writeback.close(),
       () => this.#lock?.release(),
     ]) {
       try {
@@ -229,12 +239,24 @@ export class FileDevice implements BlockDevice {
   }
 
   #flushOnce(): Promise<void> {
+    this.#writeback.flushBegins();
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#asyncDescriptor, (error) => {
-        if (error === null) resolve();
-        else reject(this.#failure('flush', error));
+        try {
+          if (error !== null) throw this.#failure('flush', error);
+          this.#checkWriteback();
+          resolve();
+        } catch (failure) {
+          reject(failure);
+        }
       });
     });
+  }
+
+  /** What a flush in the background has lost, no later one makes durable. */
+  #checkWriteback(): void {
+    const { failure } = this.#writeback;
+    if (failure !== null) throw this.#failure('flush', failure);
   }
 
   #idle(): Promise<void> {

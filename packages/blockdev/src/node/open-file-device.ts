@@ -13,6 +13,7 @@ import { DeviceError, type ErrorCode, OutwriteError } from '../errors.ts';
 import { FileDevice, messageOf, platformCode } from './file-device.ts';
 import { acquireFileLock, type FileLock } from './file-lock.ts';
 import { enterOpenFile, type OpenFileEntry } from './open-files.ts';
+import { Writeback } from './writeback.ts';
 
 export interface FileDeviceOptions {
   /**
@@ -90,18 +91,20 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
     const claim = isBlockDevice && wantsLock && process.platform === 'linux' ? fs.constants.O_EXCL : 0;
     descriptors.push(fs.openSync(realPath, access | claim));
     descriptors.push(fs.openSync(realPath, access));
-    const [syncDescriptor, asyncDescriptor] = descriptors as [number, number];
-    const opened = fs.fstatSync(syncDescriptor, { bigint: true });
-    if (opened.dev !== status.dev || opened.ino !== status.ino) {
+    descriptors.push(fs.openSync(realPath, access));
+    const [syncDescriptor, asyncDescriptor, writebackDescriptor] = descriptors as [number, number, number];
+    const all = descriptors.map((descriptor) => fs.fstatSync(descriptor, { bigint: true }));
+    if (all.some((opened) => opened.dev !== status.dev || opened.ino !== status.ino)) {
       throw new DeviceError({ operation: 'open' }, `${path} was replaced while it was being opened; try again`);
     }
-    const fileSizeBytes = isBlockDevice ? measureBlockDevice(syncDescriptor) : Number(opened.size);
+    const fileSizeBytes = isBlockDevice ? measureBlockDevice(syncDescriptor) : Number(all[0]!.size);
     const sizeBytes = fileSizeBytes - (fileSizeBytes % SECTOR_BYTES);
     return new FileDevice({
       path,
       readOnly,
       syncDescriptor,
       asyncDescriptor,
+      writeback: new Writeback(writebackDescriptor),
       sizeBytes,
       maxSizeBytes:
         isBlockDevice || readOnly ? sizeBytes : Math.max(options.maxSizeBytes ?? LARGEST_SIZE_BYTES, sizeBytes),
