@@ -18,13 +18,6 @@ import type { LogCore } from './log-core.ts';
 
 /** Space that small commits will use is zeroed ahead when less than this is left. */
 const ZERO_MARGIN_BYTES = 256 * 1024;
-/** A log of this length is fine in a volume of any size. */
-const MIN_LOG_BLOCKS = 256;
-
-/** Log blocks that a volume of this size may have: what they leave free can only be reused after two checkpoints. */
-function logBlocksOfVolume(sizeBlocks: number): number {
-  return Math.max(MIN_LOG_BLOCKS, sizeBlocks >>> 4);
-}
 
 interface Waiter {
   resolve(delta: number): void;
@@ -152,7 +145,7 @@ export class Committer {
     if (this.#checkpoint !== null) return null;
     const { bounds } = core;
     const due =
-      core.logBlockCount >= Math.min(bounds.logBlocks, logBlocksOfVolume(core.map.pages.sizeBlocks)) ||
+      core.logBlockCount >= bounds.logBlocks ||
       core.promiseCount >= bounds.promises ||
       core.provisional.count >= bounds.nodes ||
       core.map.pages.changed.size >= bounds.nodes;

@@ -139,8 +139,18 @@ export function decodeLogBlock(block: Uint8Array): LogHeader | null {
   const actual = xxh32(block);
   for (const at of [0, tail]) setChecksums(block, at, header.checksum, ownChecksum);
   if (actual !== header.checksum) return null;
-  for (let i = LOG_HEADER_BYTES + header.payloadBytes; i < tail; i++) if (block[i] !== 0) return null;
-  return header;
+  return isZero(block, LOG_HEADER_BYTES + header.payloadBytes, tail) ? header : null;
+}
+
+/** Whether `block[start, end)` is all zeros; `end` is a multiple of 4. By words, since of a small commit's block it is nearly all. */
+function isZero(block: Uint8Array, start: number, end: number): boolean {
+  if ((block.byteOffset & 3) !== 0) return block.subarray(start, end).every((byte) => byte === 0);
+  const wordsStart = (start + 3) & ~3;
+  for (let i = start; i < wordsStart && i < end; i++) if (block[i] !== 0) return false;
+  if (wordsStart >= end) return true;
+  const words = new Uint32Array(block.buffer, block.byteOffset + wordsStart, (end - wordsStart) >>> 2);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return true;
 }
 
 function setChecksums(block: Uint8Array, at: number, checksum: number, ownChecksum: number): void {

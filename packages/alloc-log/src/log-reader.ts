@@ -45,11 +45,14 @@ export interface LogChain {
   endBlock: number;
 }
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 class ChainSource {
   readonly #device: BlockDevice;
   readonly #blockBytes: number;
   #runStart = 0;
-  #run: Uint8Array = new Uint8Array(0);
+  #memory: Uint8Array | null = null;
+  #run: Uint8Array = NOTHING;
 
   constructor(device: BlockDevice, blockBytes: number) {
     this.#device = device;
@@ -77,7 +80,9 @@ class ChainSource {
   }
 
   #readRun(block: number, count: number): void {
-    const run = new Uint8Array(count * this.#blockBytes);
+    this.#memory ??= new Uint8Array(RUN_BLOCKS * this.#blockBytes);
+    const run = this.#memory.subarray(0, count * this.#blockBytes);
+    this.#run = NOTHING;
     this.#device.readSync(block * this.#blockBytes, [run]);
     this.#run = run;
     this.#runStart = block;

@@ -17,12 +17,17 @@ const BLOCK_BYTES = 512;
 const TINY_BYTES = 296 * BLOCK_BYTES;
 const options = { cacheBytes: 1 << 19, bounds: { zeroAheadBytes: 0 } };
 
-function format(maxBytes?: number) {
+function format(maxBytes?: number, logBlocks = 256) {
   const device = new SimulatedDevice();
   const registers = new RegisterClient();
   const log = AllocLog.format(
     device,
-    { blockSize: BLOCK_BYTES, ...options, ...(maxBytes === undefined ? {} : { maxBytes }) },
+    {
+      blockSize: BLOCK_BYTES,
+      ...options,
+      bounds: { ...options.bounds, logBlocks },
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+    },
     registers,
   );
   return { device, log, registers };
@@ -257,7 +262,7 @@ describe('lessons', () => {
   });
 
   it('lesson 17: a delta has more log blocks than a byte can count', () => {
-    const { device, log } = format(100_000 * BLOCK_BYTES);
+    const { device, log } = format(100_000 * BLOCK_BYTES, 1000);
     while (!log.ensure(60_000, 0, false));
     const blocks = Array.from({ length: 60_000 }, () => log.allocateBlock());
     const birth = log.openDelta;

@@ -49,6 +49,7 @@ function treeOf(catalogue: Catalogue, id: number): TreeState {
 }
 
 function isEmpty(state: TreeState): boolean {
+  if (state.level > 1) return false;
   const { path } = state.core;
   path.seek(state, NOTHING, 0, 1);
   path.release();

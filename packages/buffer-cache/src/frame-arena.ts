@@ -28,7 +28,8 @@ export class Slab {
 
 const FIRST_FRAME_BYTES = 16;
 const SMALLEST_SLAB_BYTES = 4 << 20;
-const LARGEST_SLAB_BYTES = 64 << 20;
+/** A larger piece of memory at once makes V8 collect garbage at once, which is a tenth of a first opening. */
+const LARGEST_SLAB_BYTES = 8 << 20;
 /** A budget is spread over about so many slabs, within the two limits. */
 const SLABS_OF_A_BUDGET = 8;
 
