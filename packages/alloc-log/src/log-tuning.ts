@@ -39,7 +39,7 @@ export function makeCore(
     waiting: new WaitingList(map.pages),
     client,
     bounds: {
-      logBlocks: 256,
+      logBlocks: 288,
       promises: 8192,
       nodes: Math.max(64, Math.floor(cacheBlocks / 4)),
       flushFirstBytes: 1024 * 1024,

@@ -17,7 +17,7 @@ const BLOCK_BYTES = 512;
 const TINY_BYTES = 296 * BLOCK_BYTES;
 const options = { cacheBytes: 1 << 19, bounds: { zeroAheadBytes: 0 } };
 
-function format(maxBytes?: number, logBlocks = 256) {
+function format(maxBytes?: number, logBlocks = 288) {
   const device = new SimulatedDevice();
   const registers = new RegisterClient();
   const log = AllocLog.format(
