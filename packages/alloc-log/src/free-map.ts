@@ -35,10 +35,15 @@ export interface FreeMapImage {
 const GO_ROUND_PART = 4;
 const GO_ROUND_BLOCKS = 2048;
 
+/** Among the holes those of so many blocks are taken first. */
+const GOOD_HOLE_BLOCKS = 8;
+
 /** Where small requests of one kind are served: at `next`, and undisturbed by the other kind up to `end`. */
 interface Zone {
   next: number;
   end: number;
+  /** The page in which no good hole was left when one was last looked for. */
+  pageWithoutGoodHole: number;
 }
 
 export class FreeMap {
@@ -46,8 +51,8 @@ export class FreeMap {
   readonly #fanOut: number;
   /** `#nodes[i]` are the stored nodes of level i + 1; the last level has one node, the root. */
   #nodes: FreeMapEntry[][] = [];
-  readonly #singles: Zone = { next: 0, end: 0 };
-  readonly #extents: Zone = { next: 0, end: 0 };
+  readonly #singles: Zone = { next: 0, end: 0, pageWithoutGoodHole: -1 };
+  readonly #extents: Zone = { next: 0, end: 0, pageWithoutGoodHole: -1 };
   #longCursor = 0;
   /** What had been returned when a zone last found no long run. */
   #returnedAtFailure = -1;
@@ -138,11 +143,25 @@ export class FreeMap {
       zone.end = start + LONG_RUN_BLOCKS;
       return start;
     }
-    start = pages.nextAvailable(zone.next);
-    if (start === -1) start = pages.nextAvailable(0);
+    start = this.#holeFrom(zone);
+    if (start === -1) {
+      zone.pageWithoutGoodHole = -1;
+      start = pages.nextAvailable(0);
+    }
     if (start === -1 && pages.sizeBlocks < pages.blockLimit) start = pages.sizeBlocks;
     if (start !== -1) moveTo(zone, start);
     return start;
+  }
+
+  /** A hole from where the zone is: what is left of the present one, else a good one of the same page, else the next; or -1. */
+  #holeFrom(zone: Zone): number {
+    const { pages } = this;
+    const next = pages.nextAvailable(zone.next);
+    const page = pages.pageOf(zone.next);
+    if (next === zone.next || next === -1 || page === zone.pageWithoutGoodHole) return next;
+    const good = pages.nextRunInPage(zone.next, GOOD_HOLE_BLOCKS);
+    zone.pageWithoutGoodHole = good === -1 ? page : -1;
+    return good === -1 ? next : good;
   }
 
   /** A free long run at `from` or after it that is not what the other zone claims, or -1. */

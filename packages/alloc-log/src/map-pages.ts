@@ -151,6 +151,15 @@ export class MapPages {
     return -1;
   }
 
+  /** The first run of at least `length` blocks at `from` or after it, in the page of `from`, that can be allocated, or -1. */
+  nextRunInPage(from: number, length: number): number {
+    const page = this.pageOf(from);
+    if (from >= this.sizeBlocks || this.#availableIn(page) < length || !this.#readable(page)) return -1;
+    const pageStart = page * this.pageBlocks;
+    const found = this.#scan(page, from - pageStart, length);
+    return found === -1 ? -1 : pageStart + found;
+  }
+
   /** How many blocks from `start` on, at most `limit`, can be allocated; does not look beyond the page of `start`. */
   runLength(start: number, limit: number): number {
     const page = this.pageOf(start);

@@ -209,6 +209,25 @@ describe('the free map', () => {
     expect(young.findBlock()).toBe(1000);
   });
 
+  it('takes holes of eight blocks before smaller ones, and the smaller ones before nothing', () => {
+    const map = new FreeMap(new MemoryDevice(), { blockBytes: 4096, blockLimit: 16_000 });
+    map.pages.setUsed(0, 16_000);
+    const good = [4000, 9000, 9100];
+    for (let block = 0; block < 16_000; block += 3) {
+      if (!good.some((start) => block >= start - 1 && block <= start + 10)) map.pages.clearUsed(block, 1);
+    }
+    for (const start of good) map.pages.clearUsed(start, 10);
+    const taken: number[] = [];
+    for (let block = map.findBlock(); block !== -1; block = map.findBlock()) {
+      map.pages.setUsed(block, 1);
+      taken.push(block);
+    }
+    // The first goes on where the map is.
+    expect(taken.slice(1, 31)).toEqual(good.flatMap((start) => Array.from({ length: 10 }, (_, i) => start + i)));
+    expect(map.availableCount).toBe(0);
+    expect(new Set(taken).size).toBe(taken.length);
+  });
+
   it('stores a volume of several levels at the cost of what changed', () => {
     const device = new MemoryDevice();
     const pageBlocks = pageBlockCount(512);

@@ -24,7 +24,7 @@ function open(device: SimulatedDevice) {
 }
 
 describe('an extent of the last delta', () => {
-  const RUN_BLOCKS = 8;
+  const RUN_BLOCKS = 24;
 
   /** A volume without a free run near at hand, whose last delta wrote an extent; its flush failed, so only the cache of the system has it. */
   function fullAndFragmented() {
