@@ -35,7 +35,7 @@ export interface FreeMapImage {
 const GO_ROUND_PART = 4;
 const GO_ROUND_BLOCKS = 2048;
 
-/** Among the holes those of so many blocks are taken first. */
+/** Of holes that are taken by choice, and not because there is nothing else, those of so many blocks come first. */
 const GOOD_HOLE_BLOCKS = 8;
 
 /** Where small requests of one kind are served: at `next`, and undisturbed by the other kind up to `end`. */
@@ -158,7 +158,7 @@ export class FreeMap {
     const { pages } = this;
     const next = pages.nextAvailable(zone.next);
     const page = pages.pageOf(zone.next);
-    if (next === zone.next || next === -1 || page === zone.pageWithoutGoodHole) return next;
+    if (next === zone.next || next === -1 || page === zone.pageWithoutGoodHole || !this.wouldGoRound) return next;
     const good = pages.nextRunInPage(zone.next, GOOD_HOLE_BLOCKS);
     zone.pageWithoutGoodHole = good === -1 ? page : -1;
     return good === -1 ? next : good;
