@@ -167,13 +167,9 @@ export class TreeCursor {
 
   /** The value as a view of the cached node, valid until the next call of anything that belongs to the store. A copy if it is large. */
   valueView(): Uint8Array {
-    const slab = this.#entrySlab();
-    const base = this.#core.cache.baseOf(this.#leaf);
-    const start = leafValueStart(slab, base, this.#position);
-    const length = leafValueLength(slab, base, this.#position);
-    if (leafValueIsOverflow(slab, base, this.#position))
-      return readOverflow(this.#core, slab.u8, start, start + length);
-    return slab.u8.subarray(start, start + length);
+    const place: ValuePlace = { bytes: this.#key, start: 0, length: 0 };
+    this.locateValue(place);
+    return place.bytes.subarray(place.start, place.start + place.length);
   }
 
   /**

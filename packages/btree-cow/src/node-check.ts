@@ -120,13 +120,8 @@ function checkLeafEntries(
     if ((valueField & OVERFLOW_VALUE_FLAG) !== 0) hasOverflow = true;
     const head = slab.u32[heads + i]!;
     if (!isHeadOfRest(head, restLength)) fail('leaf', 'bytes beyond the end of a key in its head', block);
-    if (i > 0 && head <= previousHead) {
-      // Only where heads are alike does the rest decide.
-      const previousLength = copyLeafKey(slab, base, blockSize, i - 1, keyA);
-      copyLeafKey(slab, base, blockSize, i, keyB);
-      if (compareBytes(keyA, 0, previousLength, keyB, 0, keyLength) >= 0) {
-        fail('leaf', 'keys do not ascend', block, undefined, i);
-      }
+    if (i > 0 && head <= previousHead && !ascends(copyLeafKey, slab, base, blockSize, i)) {
+      fail('leaf', 'keys do not ascend', block, undefined, i);
     }
     previousHead = head;
   }
@@ -185,12 +180,8 @@ function checkIndexEntries(
     if (!isHeadOfRest(head, restLength)) {
       fail('index node', 'bytes beyond the end of a separator in its head', block);
     }
-    if (i > 1 && head <= previousHead) {
-      const previousLength = copySeparator(slab, base, blockSize, i - 1, keyA);
-      copySeparator(slab, base, blockSize, i, keyB);
-      if (compareBytes(keyA, 0, previousLength, keyB, 0, length) >= 0) {
-        fail('index node', 'separators do not ascend', block, undefined, i);
-      }
+    if (i > 1 && head <= previousHead && !ascends(copySeparator, slab, base, blockSize, i)) {
+      fail('index node', 'separators do not ascend', block, undefined, i);
     }
     previousHead = head;
   }
@@ -200,6 +191,13 @@ function checkIndexEntries(
 /** Whether a head has nothing but zeros behind what a rest of this length puts there. */
 function isHeadOfRest(head: number, restLength: number): boolean {
   return restLength >= HEAD_BYTES || head << (8 * restLength) === 0;
+}
+
+/** Whether the key at `position` comes after the one before it. Takes both as a whole, which only equal heads make necessary. */
+function ascends(copyKey: typeof copyLeafKey, slab: Slab, base: number, blockSize: number, position: number): boolean {
+  const previousLength = copyKey(slab, base, blockSize, position - 1, keyA);
+  const length = copyKey(slab, base, blockSize, position, keyB);
+  return compareBytes(keyA, 0, previousLength, keyB, 0, length) < 0;
 }
 
 function claim(structure: string, block: number, offset: number, size: number): void {

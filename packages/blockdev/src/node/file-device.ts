@@ -46,7 +46,8 @@ export interface FileDeviceParts {
   readonly readOnly: boolean;
   readonly syncDescriptor: number;
   readonly asyncDescriptor: number;
-  readonly writeback: Writeback;
+  /** null for a read-only device. */
+  readonly writeback: Writeback | null;
   readonly sizeBytes: number;
   readonly maxSizeBytes: number;
   /** 0: in proportion to the size. */
@@ -62,7 +63,7 @@ export class FileDevice implements BlockDevice {
   readonly readOnly: boolean;
   readonly #syncDescriptor: number;
   readonly #asyncDescriptor: number;
-  readonly #writeback: Writeback;
+  readonly #writeback: Writeback | null;
   readonly #growthStepBytes: number;
   readonly #entry: OpenFileEntry | null;
   readonly #lock: FileLock | null;
@@ -130,7 +131,7 @@ export class FileDevice implements BlockDevice {
     } catch (error) {
       throw this.#failure('write', error, position, lengthBytes);
     }
-    this.#writeback.wrote(lengthBytes);
+    this.#writeback?.wrote(lengthBytes);
   }
 
   async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
@@ -141,7 +142,7 @@ export class FileDevice implements BlockDevice {
       for (let done = 0; done < lengthBytes; ) {
         done += await writeVector(this.#asyncDescriptor, restOfTransfer(buffers, done), position + done);
       }
-      this.#writeback.wrote(lengthBytes);
+      this.#writeback?.wrote(lengthBytes);
     } catch (error) {
       throw this.#failure('write', error, position, lengthBytes);
     } finally {
@@ -165,14 +166,14 @@ export class FileDevice implements BlockDevice {
   flushSync(): void {
     this.#checkOpen();
     if (this.readOnly) return;
-    this.#writeback.flushBegins();
+    this.#writeback?.flushBegins();
     try {
       fs.fdatasyncSync(this.#syncDescriptor);
+      if (this.#writeback !== null && this.#writeback.failure !== null) throw this.#writeback.failure;
     } catch (error) {
       throw this.#failure('flush', error);
     }
-    this.#checkWriteback();
-    this.#writeback.flushedSync();
+    this.#writeback?.flushedSync();
   }
 
   grow(sizeBytes: number): void {
@@ -225,7 +226,7 @@ export class FileDevice implements BlockDevice {
     for (const release of [
       () => fs.closeSync(this.#syncDescriptor),
       () => fs.closeSync(this.#asyncDescriptor),
-      () => this.#writeback.close(),
+      () => this.#writeback?.close(),
       () => this.#lock?.release(),
     ]) {
       try {
@@ -239,24 +240,15 @@ export class FileDevice implements BlockDevice {
   }
 
   #flushOnce(): Promise<void> {
-    this.#writeback.flushBegins();
+    this.#writeback?.flushBegins();
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#asyncDescriptor, (error) => {
-        try {
-          if (error !== null) throw this.#failure('flush', error);
-          this.#checkWriteback();
-          resolve();
-        } catch (failure) {
-          reject(failure);
-        }
+        // What a flush in the background has lost, no later one makes durable.
+        const failure = error ?? this.#writeback?.failure ?? null;
+        if (failure === null) resolve();
+        else reject(this.#failure('flush', failure));
       });
     });
-  }
-
-  /** What a flush in the background has lost, no later one makes durable. */
-  #checkWriteback(): void {
-    const { failure } = this.#writeback;
-    if (failure !== null) throw this.#failure('flush', failure);
   }
 
   #idle(): Promise<void> {

@@ -91,8 +91,8 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
     const claim = isBlockDevice && wantsLock && process.platform === 'linux' ? fs.constants.O_EXCL : 0;
     descriptors.push(fs.openSync(realPath, access | claim));
     descriptors.push(fs.openSync(realPath, access));
-    descriptors.push(fs.openSync(realPath, access));
-    const [syncDescriptor, asyncDescriptor, writebackDescriptor] = descriptors as [number, number, number];
+    if (!readOnly) descriptors.push(fs.openSync(realPath, access));
+    const [syncDescriptor, asyncDescriptor, writebackDescriptor] = descriptors as [number, number, number?];
     const all = descriptors.map((descriptor) => fs.fstatSync(descriptor, { bigint: true }));
     if (all.some((opened) => opened.dev !== status.dev || opened.ino !== status.ino)) {
       throw new DeviceError({ operation: 'open' }, `${path} was replaced while it was being opened; try again`);
@@ -104,7 +104,7 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
       readOnly,
       syncDescriptor,
       asyncDescriptor,
-      writeback: new Writeback(writebackDescriptor),
+      writeback: writebackDescriptor === undefined ? null : new Writeback(writebackDescriptor),
       sizeBytes,
       maxSizeBytes:
         isBlockDevice || readOnly ? sizeBytes : Math.max(options.maxSizeBytes ?? LARGEST_SIZE_BYTES, sizeBytes),

@@ -217,7 +217,7 @@ function look({ ordered, store }: EntrySubject, model: EntryModel, settings: Set
     'limit',
   );
   const cursor = ordered.cursor();
-  const place = { bytes: bytes, start: 0, length: 0 };
+  const place = { bytes, start: 0, length: 0 };
   const forward: string[] = [];
   for (let isThere = cursor.first(); isThere; isThere = cursor.next()) {
     const copy = new Uint8Array(cursor.keyLength);
