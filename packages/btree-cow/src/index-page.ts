@@ -170,12 +170,17 @@ export function indexFit(
   const prefixLength = prefixLengthOf(slab, base);
   const shared = sharedSeparatorPrefix(slab, base, blockSize, separator, length);
   if (shared < prefixLength) return fitUnder(slab, base, blockSize, position, replaces, length, shared);
+  // A node that grew from one separator, or lost those that kept its prefix short, may have a longer one. Not for its space alone: heads
+  // that begin within what all separators share are alike, and every look-up would have to search the tails.
+  const longest = longestPrefixLength(slab, base, blockSize, position, replaces, separator, length);
+  if (longest > prefixLength) {
+    const fit = fitUnder(slab, base, blockSize, position, replaces, length, longest);
+    if (fit !== TOO_FULL) return fit;
+  }
   const needed = (replaces ? 0 : INDEX_ENTRY_BYTES) + indexCellBytes(length - prefixLength);
   if (needed <= gapBytes(slab, base)) return FITS;
   const oldSize = replaces ? indexCellBytes(restLengthOf(slab, base, position)) : 0;
-  if (needed - oldSize <= freeBytes(slab, base)) return FITS_COMPACTED;
-  const longest = longestPrefixLength(slab, base, blockSize, position, replaces, separator, length);
-  return longest > prefixLength ? fitUnder(slab, base, blockSize, position, replaces, length, longest) : TOO_FULL;
+  return needed - oldSize <= freeBytes(slab, base) ? FITS_COMPACTED : TOO_FULL;
 }
 
 /** Whether everything fits when the node is rebuilt with a prefix of another length. */

@@ -44,8 +44,18 @@ function compareLeafTail(
   return keyRestLength - restLength;
 }
 
-/** The position of `key` in a leaf, or -1. The prefix is compared only if the head is there. */
-export function findInLeaf(slab: Slab, base: number, blockSize: number, key: Uint8Array, keyLength: number): number {
+/**
+ * The position of `key` in a leaf, or -1. The prefix is compared only if the head is there, and only from `knownLength` on: so many bytes of
+ * the key begin all keys of the leaf, as its descent has shown.
+ */
+export function findInLeaf(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  key: Uint8Array,
+  keyLength: number,
+  knownLength: number = 0,
+): number {
   const u32 = slab.u32;
   const half = base >>> 1;
   const count = slab.u16[half + 1]!;
@@ -61,10 +71,10 @@ export function findInLeaf(slab: Slab, base: number, blockSize: number, key: Uin
     else high = middle;
   }
   if (low === count || u32[heads + low] !== head) return -1;
-  if (prefixLength !== 0) {
+  if (prefixLength > knownLength) {
     const u8 = slab.u8;
     const prefix = base + blockSize - prefixLength;
-    for (let i = 0; i < prefixLength; i++) if (u8[prefix + i] !== key[i]) return -1;
+    for (let i = knownLength; i < prefixLength; i++) if (u8[prefix + i] !== key[i]) return -1;
   }
   const order = compareLeafTail(slab, base, low, key, prefixLength, keyLength);
   if (order === 0) return low;
@@ -87,7 +97,7 @@ export function searchLeaf(slab: Slab, base: number, blockSize: number, key: Uin
   const half = base >>> 1;
   const count = slab.u16[half + 1]!;
   const prefixLength = slab.u16[half + 2]!;
-  const order = comparePrefix(slab.u8, base + blockSize - prefixLength, prefixLength, key, keyLength);
+  const order = comparePrefix(slab.u8, base + blockSize - prefixLength, prefixLength, key, keyLength, 0);
   if (order !== 0) return order < 0 ? -1 : -1 - count;
   const head = headOf(key, prefixLength, keyLength);
   const heads = (base >>> 2) + HEADER_WORDS;
@@ -102,15 +112,25 @@ export function searchLeaf(slab: Slab, base: number, blockSize: number, key: Uin
   return searchTails(slab, base, low, endOfRun(u32, heads, low, count, head), key, prefixLength, keyLength);
 }
 
-/** Which child of an index node a key belongs to: the last one whose separator is not greater than the key. */
-export function childPosition(slab: Slab, base: number, blockSize: number, key: Uint8Array, keyLength: number): number {
+/**
+ * Which child of an index node a key belongs to: the last one whose separator is not greater than the key. `knownLength` bytes of the key begin
+ * all keys below the node, as the descent to it has shown.
+ */
+export function childPosition(
+  slab: Slab,
+  base: number,
+  blockSize: number,
+  key: Uint8Array,
+  keyLength: number,
+  knownLength: number = 0,
+): number {
   const u32 = slab.u32;
   const half = base >>> 1;
   const count = slab.u16[half + 1]!;
   if (count <= 1) return 0;
   const prefixLength = slab.u16[half + 2]!;
-  if (prefixLength !== 0) {
-    const order = comparePrefix(slab.u8, base + blockSize - prefixLength, prefixLength, key, keyLength);
+  if (prefixLength > knownLength) {
+    const order = comparePrefix(slab.u8, base + blockSize - prefixLength, prefixLength, key, keyLength, knownLength);
     if (order !== 0) return order < 0 ? 0 : count - 1;
   }
   const head = headOf(key, prefixLength, keyLength);
@@ -141,6 +161,17 @@ export function childPosition(slab: Slab, base: number, blockSize: number, key: 
   return first - 1;
 }
 
+/**
+ * Going down from entry `position` of an index node: how many bytes of the key begin all keys of that child. Between two separators of one node
+ * lies only what begins with its prefix; for the first and the last child it stays with what is known from above.
+ */
+export function knownBelow(slab: Slab, base: number, position: number, knownLength: number): number {
+  const half = base >>> 1;
+  if (position === 0 || position === slab.u16[half + 1]! - 1) return knownLength;
+  const prefixLength = slab.u16[half + 2]!;
+  return prefixLength > knownLength ? prefixLength : knownLength;
+}
+
 /** Orders `key` against separator `position` (1 or more) of an index node, whose prefix and head are those of the key. */
 function compareIndexTail(
   slab: Slab,
@@ -165,15 +196,16 @@ function compareIndexTail(
   return keyRestLength - restLength;
 }
 
-/** 0 if `key` begins with the prefix at `prefix`; otherwise its order against all keys that do. */
+/** 0 if `key`, of which `knownLength` bytes are known to, begins with the prefix at `prefix`; otherwise its order against all keys that do. */
 function comparePrefix(
   u8: Uint8Array,
   prefix: number,
   prefixLength: number,
   key: Uint8Array,
   keyLength: number,
+  knownLength: number,
 ): number {
-  for (let i = 0; i < prefixLength; i++) {
+  for (let i = knownLength; i < prefixLength; i++) {
     if (i === keyLength) return -1;
     const difference = key[i]! - u8[prefix + i]!;
     if (difference !== 0) return difference;

@@ -7,7 +7,7 @@
 import { NO_FRAME, type Slab } from '@outwrite/buffer-cache';
 import { childBirth } from './index-page.ts';
 import { HEADER_BYTES } from './node-format.ts';
-import { childPosition, findInLeaf } from './page-search.ts';
+import { childPosition, findInLeaf, knownBelow } from './page-search.ts';
 import { kindAndLevel } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -21,6 +21,7 @@ export function findKey(state: TreeState, key: Uint8Array, keyLength: number): n
   const { core } = state;
   const { cache, blockSize } = core;
   let level = state.level;
+  let knownLength = 0;
   let frame = cache.find(state.rootBlock);
   if (frame === NO_FRAME) frame = core.node(state.rootBlock, state.rootChecksum, state.rootBirth, level, true);
   for (;;) {
@@ -32,11 +33,12 @@ export function findKey(state: TreeState, key: Uint8Array, keyLength: number): n
     if (level === 0) {
       found.slab = slab;
       found.base = base;
-      return findInLeaf(slab, base, blockSize, key, keyLength);
+      return findInLeaf(slab, base, blockSize, key, keyLength, knownLength);
     }
     const count = u16[half + 1]!;
     if (count === 0) return -1;
-    const position = childPosition(slab, base, blockSize, key, keyLength);
+    const position = childPosition(slab, base, blockSize, key, keyLength, knownLength);
+    knownLength = knownBelow(slab, base, position, knownLength);
     const record = (base >>> 2) + HEADER_WORDS + count + 4 * position;
     const number = slab.u32[record]!;
     level--;

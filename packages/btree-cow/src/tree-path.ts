@@ -11,7 +11,7 @@ import { NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, childChecksum, copySeparator } from './index-page.ts';
 import { MAX_LEVEL } from './node-format.ts';
 import { entryCount } from './node-header.ts';
-import { childPosition } from './page-search.ts';
+import { childPosition, knownBelow } from './page-search.ts';
 import { kindAndLevel, type StoreCore } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -55,6 +55,7 @@ export class TreePath {
     this.rootLevel = state.level;
     this.#pinnedTo = state.level + 1;
     this.siblings.fill(NO_FRAME, 0, state.level + 1);
+    let knownLength = 0;
     try {
       for (let level = state.level; ; level--) {
         const frame = this.core.node(number, checksum, birth, level, level === state.level);
@@ -73,9 +74,10 @@ export class TreePath {
           assert(level === 1 && state.level === 1, 'only the root of an empty tree has no entries');
           return;
         }
-        const position = childPosition(slab, base, blockSize, key, keyLength);
+        const position = childPosition(slab, base, blockSize, key, keyLength, knownLength);
         this.positions[level] = position;
         if (level === lowestLevel) return;
+        knownLength = knownBelow(slab, base, position, knownLength);
         number = childBlock(slab, base, position);
         checksum = childChecksum(slab, base, position);
         birth = childBirth(slab, base, position);
@@ -98,6 +100,7 @@ export class TreePath {
     let birth = state.rootBirth;
     this.rootLevel = state.level;
     this.lowestLevel = 0;
+    let knownLength = 0;
     for (let level = state.level; ; level--) {
       const frame = cache.find(number);
       if (frame === NO_FRAME) return false;
@@ -111,8 +114,9 @@ export class TreePath {
       this.siblings[level] = NO_FRAME;
       if (level === 0) return true;
       if (entryCount(slab, base) === 0) return false;
-      const position = childPosition(slab, base, blockSize, key, keyLength);
+      const position = childPosition(slab, base, blockSize, key, keyLength, knownLength);
       positions[level] = position;
+      knownLength = knownBelow(slab, base, position, knownLength);
       number = childBlock(slab, base, position);
       birth = childBirth(slab, base, position);
     }

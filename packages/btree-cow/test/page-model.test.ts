@@ -31,7 +31,7 @@ import {
 } from '../src/leaf-page.ts';
 import { checkNode } from '../src/node-check.ts';
 import { fitsInline, maxKeyBytes } from '../src/node-format.ts';
-import { entryCount, writeHeader, zeroUnused } from '../src/node-header.ts';
+import { entryCount, headsOf, prefixLengthOf, writeHeader, zeroUnused } from '../src/node-header.ts';
 import { childPosition, findInLeaf, searchLeaf } from '../src/page-search.ts';
 
 const BASE = 16;
@@ -403,5 +403,28 @@ describe.each([512, 4096])('an index node of %i bytes', (blockSize) => {
       }),
       { numRuns: blockSize === 512 ? 200 : 40 },
     );
+  });
+
+  it('that grows from one separator has the prefix that all of them share, so that their heads tell them apart', () => {
+    const slab = newSlab(blockSize);
+    writeHeader(slab, BASE, blockSize, 1, 0, 0);
+    const entry = new IndexEntry(blockSize);
+    const builder = new IndexBuilder(blockSize);
+    for (let i = 0; i < 12; i++) {
+      const separator = text(`shared/beginning/${String.fromCharCode(97 + i)}`);
+      entry.setSeparator(separator, i === 0 ? 0 : separator.length);
+      entry.setPointer(i, i, i);
+      const fit = indexFit(slab, BASE, blockSize, i, false, entry.separator, entry.separatorLength);
+      if (fit === FITS) {
+        insertIntoIndex(slab, BASE, i, entry);
+      } else {
+        builder.load(slab, BASE, i, false, entry);
+        builder.build(slab, BASE, 0, builder.count);
+      }
+      expect(prefixLengthOf(slab, BASE)).toBe(i < 2 ? 0 : 'shared/beginning/'.length);
+    }
+    for (let i = 2; i < 12; i++) {
+      expect(slab.u32[headsOf(BASE) + i]).toBeGreaterThan(slab.u32[headsOf(BASE) + i - 1]!);
+    }
   });
 });
