@@ -84,8 +84,14 @@ export interface KeyValueChanges {
 }
 
 export type EntryVisitor = (key: Uint8Array, value: Uint8Array) => void;
-/** The value is `bytes[start, start + length)`. */
-export type PlaceVisitor = (key: Uint8Array, bytes: Uint8Array, start: number, length: number) => void;
+/** The key is `key[0, keyLength)`, the value `bytes[start, start + length)`. */
+export type PlaceVisitor = (
+  key: Uint8Array,
+  keyLength: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+) => undefined;
 
 export interface KeyValueSession {
   /** Applies `change(changes, i)` for i in 0..count-1 as one commit, durable when this has returned or resolved. */

@@ -10,15 +10,29 @@ import type { Slab } from '@outwrite/buffer-cache';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, childChecksum } from './index-page.ts';
 import { copyKey } from './leaf-entry.ts';
-import { copyLeafKey, copyLeafRest, leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
-import { MAX_LEVEL, maxKeyBytes } from './node-format.ts';
-import { entryCount, prefixLengthOf } from './node-header.ts';
+import {
+  copyCellRest,
+  copyLeafKey,
+  copyLeafRest,
+  leafOffsetsOf,
+  leafValueIsOverflow,
+  leafValueLength,
+  leafValueStart,
+} from './leaf-page.ts';
+import {
+  LEAF_CELL_HEADER_BYTES,
+  MAX_LEVEL,
+  maxKeyBytes,
+  OVERFLOW_VALUE_FLAG,
+  VALUE_LENGTH_MASK,
+} from './node-format.ts';
+import { entryCount, headsOf, prefixLengthOf } from './node-header.ts';
 import { readOverflow } from './overflow.ts';
 import { descriptorLengthBytes } from './overflow-format.ts';
 import { childPosition, searchLeaf } from './page-search.ts';
+import { pooledCopy } from './pooled-copy.ts';
 import type { StoreCore } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
-import { copyValue } from './value-copy.ts';
 
 type Place = 'before' | 'at' | 'after';
 
@@ -28,6 +42,18 @@ export interface ValuePlace {
   start: number;
   length: number;
 }
+
+/**
+ * Is shown an entry: its key is `key[0, keyLength)`, its value `bytes[start, start + length)`. Both are the store's memory, valid until the
+ * visitor returns or calls anything that belongs to the store; not to be written to. Returns false to be shown no more.
+ */
+export type EntryVisitor = (
+  key: Uint8Array,
+  keyLength: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+) => boolean | undefined;
 
 export class TreeCursor {
   readonly #state: TreeState;
@@ -45,12 +71,14 @@ export class TreeCursor {
   /** Leaves that were left for the next one without a jump: a scan, for which it pays to read ahead. */
   #forwardSteps = 0;
   readonly #key: Uint8Array;
+  readonly #keyWords: Uint32Array;
   #keyLength = 0;
 
   constructor(state: TreeState) {
     this.#state = state;
     this.#core = state.core;
     this.#key = new Uint8Array(maxKeyBytes(this.#core.blockSize));
+    this.#keyWords = new Uint32Array(this.#key.buffer);
   }
 
   // --- moving ---------------------------------------------------------------------------------------------------------------------
@@ -113,6 +141,21 @@ export class TreeCursor {
     return this.#place === 'after' ? this.last() : false;
   }
 
+  /**
+   * Shows the entry at which the cursor stands and all that follow to `visit`, in a fraction of the time that a loop of `next` takes, and returns
+   * how many there were. Before the first entry it starts there. The cursor moves along: it stands at the entry that is shown, and after the
+   * last one in the end. The visitor may change the tree, and even move the cursor: it goes on from there.
+   */
+  visitForward(visit: EntryVisitor): number {
+    let count = 0;
+    for (let isThere = this.valid || this.next(); isThere; isThere = this.next()) {
+      const { isOver, shown } = this.#visitLeaf(visit);
+      count += shown;
+      if (isOver) break;
+    }
+    return count;
+  }
+
   // --- reading --------------------------------------------------------------------------------------------------------------------
 
   /** Whether the cursor stands at an entry that is still there. */
@@ -132,8 +175,9 @@ export class TreeCursor {
   copyKey(target: Uint8Array, targetStart: number = 0): number {
     this.#checkPlace();
     const length = this.#keyLength;
+    const key = this.#key;
     if (targetStart + length <= target.length) {
-      for (let i = 0; i < length; i++) target[targetStart + i] = this.#key[i]!;
+      for (let i = 0; i < length; i++) target[targetStart + i] = key[i]!;
     }
     return length;
   }
@@ -141,7 +185,7 @@ export class TreeCursor {
   /** A copy of the key. */
   key(): Uint8Array {
     this.#checkPlace();
-    return this.#key.slice(0, this.#keyLength);
+    return pooledCopy(this.#key, this.#keyWords, 0, this.#keyLength);
   }
 
   /** Length of the value in bytes. */
@@ -162,7 +206,7 @@ export class TreeCursor {
     const length = leafValueLength(slab, base, this.#position);
     if (leafValueIsOverflow(slab, base, this.#position))
       return readOverflow(this.#core, slab.u8, start, start + length);
-    return copyValue(slab.u8, slab.u32, start, length);
+    return pooledCopy(slab.u8, slab.u32, start, length);
   }
 
   /** The value as a view of the cached node, valid until the next call of anything that belongs to the store. A copy if it is large. */
@@ -310,6 +354,52 @@ export class TreeCursor {
     return true;
   }
 
+  /**
+   * Shows entries of the leaf, from the one at which the cursor stands, until it ends, the visitor has enough (`isOver`), or the visitor has changed
+   * what the rest of the leaf would be read from. The cursor stands at the last that was shown.
+   */
+  #visitLeaf(visit: EntryVisitor): { isOver: boolean; shown: number } {
+    const core = this.#core;
+    const { cache } = core;
+    const state = this.#state;
+    const key = this.#key;
+    const leaf = this.#leaf;
+    const leafNumber = this.#leafNumber;
+    const prefixLength = this.#prefixLength;
+    const slab = cache.slabOf(leaf);
+    const base = cache.baseOf(leaf);
+    const { u8, u16, u32 } = slab;
+    const end = entryCount(slab, base);
+    const offsets = leafOffsetsOf(base, end);
+    const heads = headsOf(base);
+    const first = this.#position;
+    let cell = base + u16[offsets + first]!;
+    let keyLength = this.#keyLength;
+    for (let position = first; ; ) {
+      const start = cell + LEAF_CELL_HEADER_BYTES;
+      const flaggedLength = u16[cell >>> 1]!;
+      let goesOn: boolean | undefined;
+      if (flaggedLength < OVERFLOW_VALUE_FLAG) {
+        goesOn = visit(key, keyLength, u8, start, flaggedLength);
+      } else {
+        const value = readOverflow(core, u8, start, start + (flaggedLength & VALUE_LENGTH_MASK));
+        goesOn = visit(key, keyLength, value, 0, value.length);
+      }
+      if (goesOn === false) return { isOver: true, shown: position + 1 - first };
+      const isAsBefore =
+        this.#version === state.version &&
+        this.#position === position &&
+        this.#leaf === leaf &&
+        cache.numberOf(leaf) === leafNumber &&
+        !core.isClosed;
+      if (!isAsBefore || position + 1 === end) return { isOver: false, shown: position + 1 - first };
+      this.#position = ++position;
+      cell = base + u16[offsets + position]!;
+      keyLength = prefixLength + copyCellRest(slab, cell, u32[heads + position]!, key, prefixLength);
+      this.#keyLength = keyLength;
+    }
+  }
+
   #leave(place: Place): boolean {
     this.#place = place;
     this.#isThere = false;
@@ -336,7 +426,10 @@ export class TreeCursor {
     if (turn === 0) return false;
     this.#positions[turn]! += direction;
     this.#forwardSteps = direction > 0 ? this.#forwardSteps + 1 : 0;
-    return this.#descend(turn - 1, direction);
+    if (!this.#descend(turn - 1, direction)) return false;
+    // Who came here leaf by leaf will see all of this one.
+    cache.fetchLines(this.#leaf);
+    return true;
   }
 
   /**

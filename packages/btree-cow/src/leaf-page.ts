@@ -37,10 +37,14 @@ import {
 
 const HEADER_HALVES: number = HEADER_BYTES >>> 1;
 
+/** The index of the first of the cell offsets among the half words of the slab, in a leaf of `count` entries. */
+export function leafOffsetsOf(base: number, count: number): number {
+  return (base >>> 1) + HEADER_HALVES + 2 * count;
+}
+
 /** Offset of the cell of entry `position`, relative to the node. */
 export function leafCellOffset(slab: Slab, base: number, position: number): number {
-  const half = base >>> 1;
-  return slab.u16[half + HEADER_HALVES + 2 * slab.u16[half + 1]! + position]!;
+  return slab.u16[leafOffsetsOf(base, slab.u16[(base >>> 1) + 1]!) + position]!;
 }
 
 /** Length of the value (or overflow descriptor) of entry `position`. */
@@ -89,12 +93,16 @@ export function copyLeafRest(
   targetStart: number,
 ): number {
   const cell = base + leafCellOffset(slab, base, position);
-  const restLength = slab.u16[(cell >>> 1) + 1]!;
-  const head = slab.u32[headsOf(base) + position]!;
+  return copyCellRest(slab, cell, slab.u32[headsOf(base) + position]!, target, targetStart);
+}
+
+/** As `copyLeafRest`, of the entry with that head whose cell begins at byte `cell` of the slab. */
+export function copyCellRest(slab: Slab, cell: number, head: number, target: Uint8Array, targetStart: number): number {
+  const { u8, u16 } = slab;
+  const restLength = u16[(cell >>> 1) + 1]!;
   const headLength = restLength < HEAD_BYTES ? restLength : HEAD_BYTES;
   for (let i = 0; i < headLength; i++) target[targetStart + i] = head >>> (24 - 8 * i);
-  const u8 = slab.u8;
-  const tail = cell + LEAF_CELL_HEADER_BYTES + (slab.u16[cell >>> 1]! & VALUE_LENGTH_MASK) - HEAD_BYTES;
+  const tail = cell + LEAF_CELL_HEADER_BYTES + (u16[cell >>> 1]! & VALUE_LENGTH_MASK) - HEAD_BYTES;
   for (let i = HEAD_BYTES; i < restLength; i++) target[targetStart + i] = u8[tail + i]!;
   return restLength;
 }

@@ -6,6 +6,7 @@
  * Changes are durable with the next commit of the store.
  */
 import { TreeCursor } from './cursor.ts';
+import { EntryIterator } from './entry-iterator.ts';
 import { type EntryRange, RangeBounds } from './entry-range.ts';
 import { checkKey, checkValue, copyKey } from './leaf-entry.ts';
 import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
@@ -14,12 +15,12 @@ import { touchLeaf } from './leaf-touch.ts';
 import { fitsInline, maxKeyBytes } from './node-format.ts';
 import { overflowBlockBound, readOverflow } from './overflow.ts';
 import { descriptorLengthBytes } from './overflow-format.ts';
+import { pooledCopy } from './pooled-copy.ts';
 import { deleteKey, deleteKeys } from './range-delete.ts';
 import type { StoreCore } from './store-core.ts';
 import { TreeAppender } from './tree-append.ts';
 import { findKey, found } from './tree-lookup.ts';
 import type { TreeState } from './tree-state.ts';
-import { copyValue } from './value-copy.ts';
 
 /** What one put takes at most: blocks allocated, and provisional nodes. */
 export interface PutRoom {
@@ -66,7 +67,7 @@ export class Tree {
     const start = leafValueStart(slab, base, position);
     const length = leafValueLength(slab, base, position);
     if (leafValueIsOverflow(slab, base, position)) return readOverflow(this.#core, slab.u8, start, start + length);
-    return copyValue(slab.u8, slab.u32, start, length);
+    return pooledCopy(slab.u8, slab.u32, start, length);
   }
 
   /** Copies the value under `key` to `target[targetStart...]` and returns its length; copies nothing if it does not fit. -1 if there is none. */
@@ -153,16 +154,16 @@ export class Tree {
   }
 
   /** Entries of a range as pairs of copies. The tree may be changed meanwhile; entries are as they are when they are reached. */
-  *entries(range: EntryRange = {}): IterableIterator<[Uint8Array, Uint8Array]> {
-    for (const cursor of this.#walk(range)) yield [cursor.key(), cursor.value()];
+  entries(range: EntryRange = {}): IterableIterator<[Uint8Array, Uint8Array]> {
+    return this.#walk(range, (cursor) => [cursor.key(), cursor.value()]);
   }
 
-  *keys(range: EntryRange = {}): IterableIterator<Uint8Array> {
-    for (const cursor of this.#walk(range)) yield cursor.key();
+  keys(range: EntryRange = {}): IterableIterator<Uint8Array> {
+    return this.#walk(range, (cursor) => cursor.key());
   }
 
-  *values(range: EntryRange = {}): IterableIterator<Uint8Array> {
-    for (const cursor of this.#walk(range)) yield cursor.value();
+  values(range: EntryRange = {}): IterableIterator<Uint8Array> {
+    return this.#walk(range, (cursor) => cursor.value());
   }
 
   /**
@@ -221,15 +222,8 @@ export class Tree {
     return findKey(this.#state, this.#key, copyKey(key, this.#key));
   }
 
-  *#walk(range: EntryRange): IterableIterator<TreeCursor> {
-    this.#core.checkUsable(this.#state);
-    let left = range.limit ?? Number.POSITIVE_INFINITY;
-    if (!(left >= 0)) throw new RangeError('a limit is not negative');
+  #walk<T>(range: EntryRange, take: (cursor: TreeCursor) => T): EntryIterator<T> {
     const bounds = new RangeBounds(range, this.#core.blockSize);
-    const cursor = new TreeCursor(this.#state);
-    for (let isThere = bounds.begin(cursor); isThere && left > 0; isThere = bounds.step(cursor), left--) {
-      if (!bounds.has(cursor)) return;
-      yield cursor;
-    }
+    return new EntryIterator(this.cursor(), bounds, range.limit ?? Number.POSITIVE_INFINITY, take);
   }
 }

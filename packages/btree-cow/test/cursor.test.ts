@@ -164,6 +164,83 @@ describe('a cursor', () => {
     );
   });
 
+  it('visits what a loop of steps finds, whatever the visitor does meanwhile', () => {
+    const deed = fc.oneof(
+      { weight: 6, arbitrary: fc.constant({ type: 'nothing' as const }) },
+      { weight: 1, arbitrary: fc.constant({ type: 'deleteHere' as const }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('put' as const), key, length: fc.nat(150) }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), key }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('look' as const), key }) },
+      { weight: 1, arbitrary: fc.constant({ type: 'step' as const }) },
+      { weight: 1, arbitrary: fc.constant({ type: 'checkpoint' as const }) },
+    );
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 120 }),
+        fc.option(key),
+        fc.integer({ min: 1, max: 200 }),
+        fc.array(deed, { minLength: 1, maxLength: 60, size: 'max' }),
+        (initial, from, limit, deeds) => {
+          // So few frames that looking elsewhere evicts the leaf that is being visited.
+          const { store } = formatInMemory({ blockSize: 512, cacheBytes: 512 * 16 });
+          const tree = store.createTree();
+          const model = new ModelTree();
+          const put = (k: Uint8Array, length: number): void => {
+            const value = new Uint8Array(length).fill(length);
+            tree.put(k, value);
+            model.put(k, value);
+          };
+          for (let i = 0; i < initial; i++) put(text(`${i}`.padStart(3, '0')), i % 7 === 0 ? 700 : i % 40);
+          const cursor = tree.cursor();
+          const expected = new ModelCursor(model);
+          if (from !== null) {
+            cursor.seek(from);
+            expected.seek(from);
+          }
+          let shown = 0;
+          let hasMore = expected.valid || expected.next();
+          const count = cursor.visitForward((k, keyLength, bytes, start, length) => {
+            expect(hasMore).toBe(true);
+            expect(k.slice(0, keyLength)).toEqual(expected.key);
+            expect(bytes.slice(start, start + length)).toEqual(model.get(expected.key));
+            expectSame(cursor, expected);
+            if (++shown === limit) return false;
+            const current = deeds[shown % deeds.length]!;
+            switch (current.type) {
+              case 'deleteHere':
+                tree.delete(expected.key);
+                model.delete(expected.key);
+                break;
+              case 'put':
+                put(current.key, current.length);
+                break;
+              case 'delete':
+                expect(tree.delete(current.key)).toBe(model.delete(current.key));
+                break;
+              case 'look':
+                expect(tree.get(current.key)).toEqual(model.get(current.key));
+                for (const value of tree.values({ limit: 40 })) expect(value.length).toBeLessThan(2000);
+                break;
+              case 'step':
+                expect(cursor.next()).toBe(expected.next());
+                break;
+              case 'checkpoint':
+                store.checkpointSync();
+                break;
+            }
+            hasMore = expected.next();
+            return;
+          });
+          expect(count).toBe(shown);
+          if (shown < limit) expect(hasMore).toBe(false);
+          expectSame(cursor, expected);
+          auditStore(store);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
   it('walks ranges in both directions with every kind of bound', () => {
     const { store } = formatInMemory({ blockSize: 512 });
     const tree = store.createTree();
@@ -196,6 +273,21 @@ describe('a cursor', () => {
     expect([...tree.keys({ reverse: true, limit: 1 })]).toEqual([at(598)]);
     expect(() => [...tree.entries({ gt: at(1), gte: at(1) })]).toThrow(TypeError);
     expect(() => [...tree.entries({ limit: -1 })]).toThrow(RangeError);
+  });
+
+  it('an iterator that was left or has thrown is over', () => {
+    const { store } = formatInMemory({ blockSize: 512 });
+    const tree = store.createTree();
+    for (let i = 0; i < 10; i++) tree.put(text(String(i)), text('x'));
+    const left = tree.keys();
+    for (const found of left) if (found[0] === 0x33) break;
+    expect(left.next()).toEqual({ done: true, value: undefined });
+    const thrown = tree.entries();
+    thrown.next();
+    store.dropTree(tree.id);
+    expect(() => thrown.next()).toThrow();
+    expect(thrown.next()).toEqual({ done: true, value: undefined });
+    expect([...thrown]).toEqual([]);
   });
 
   it('an iterator goes on over a tree that is changed meanwhile', () => {

@@ -128,6 +128,11 @@ export class BufferCache {
     return this.#arena.bytesOf(frame);
   }
 
+  /** Brings all of a frame near the processor at once, for who will go through all of it. */
+  fetchLines(frame: Frame): void {
+    this.#arena.fetchLines(frame);
+  }
+
   /** XXH32 of the frame's content. */
   checksumOf(frame: Frame): number {
     return this.#arena.checksumOf(frame);

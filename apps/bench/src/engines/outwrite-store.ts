@@ -2,13 +2,13 @@
  * Outwrite's tree as a key-value store: an `OrderedStore` in a file on the disk under test, without the volume above it.
  *
  * A batch is a transaction and one synchronous commit. In a store that is nearly full (the aged ones) it is a series of changes and a commit,
- * since a transaction cannot gain room by committing what came before. An asynchronous append is a put and a shared commit. The fast scan walks a cursor, copies
- * each key into one buffer and looks at the value where it lies; the other one is the iterator, whose keys and values are copies.
+ * since a transaction cannot gain room by committing what came before. An asynchronous append is a put and a shared commit. The fast scan has a
+ * cursor show its entries where they lie; the other one is the iterator, whose keys and values are copies.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileDevice } from '@outwrite/blockdev/node';
-import { OrderedStore, type Tree, type ValuePlace } from '@outwrite/btree-cow';
+import { OrderedStore, type Tree } from '@outwrite/btree-cow';
 import type {
   AppendOptions,
   AppendSession,
@@ -76,13 +76,11 @@ class StoreAppend implements AppendSession {
 
 class StoreKeyValue implements KeyValueSession {
   readonly #store: OrderedStore;
-  readonly #keyBytes: number;
   readonly #changes: KeyValueChanges;
   readonly #isNearlyFull: boolean;
 
   constructor(store: OrderedStore, options: KeyValueOptions) {
     this.#store = store;
-    this.#keyBytes = options.keyBytes;
     this.#isNearlyFull = options.capacityBytes !== undefined;
     this.#changes = {
       put: (key, value) => store.put(key, value),
@@ -113,17 +111,7 @@ class StoreKeyValue implements KeyValueSession {
   }
 
   scanFast(visit: PlaceVisitor): number {
-    const cursor = this.#store.cursor();
-    const key = Buffer.alloc(this.#keyBytes);
-    const place: ValuePlace = { bytes: key, start: 0, length: 0 };
-    let count = 0;
-    for (let isThere = cursor.first(); isThere; isThere = cursor.next()) {
-      cursor.copyKey(key);
-      cursor.locateValue(place);
-      visit(key, place.bytes, place.start, place.length);
-      count++;
-    }
-    return count;
+    return this.#store.cursor().visitForward(visit);
   }
 
   counters(): Record<string, number> {

@@ -157,7 +157,7 @@ class RawKeyValue implements KeyValueSession {
     const { entryCount } = this.#options;
     for (let i = 0; i < entryCount; i++) {
       const value = this.#copyValue(i);
-      visit(this.#key, value, 0, value.length);
+      visit(this.#key, this.#key.length, value, 0, value.length);
     }
     return entryCount;
   }

@@ -4,7 +4,7 @@
  * Fills start empty; all others start from a base that was loaded in key order (or, for the aged variants, filled in random order and
  * then churned: half of the entries deleted and put again, twice, in a store that ends up about 80 % full).
  */
-import type { KeyValueOptions, KeyValueSession } from '../engine.ts';
+import type { KeyValueOptions, KeyValueSession, PlaceVisitor } from '../engine.ts';
 import type { Measurements } from '../measure/measurements.ts';
 import { ResultHash } from '../measure/result-hash.ts';
 import type { Scale } from '../scale.ts';
@@ -219,10 +219,13 @@ function scanningVerb(name: string, title: string, isFast: boolean, quick: Verb[
     fromBase: true,
     async measure(session, _shape, { scale, description }, measurements) {
       let sum = 0;
-      const visitPlace = (key: Uint8Array, bytes: Uint8Array, start: number, length: number): void => {
-        sum = (Math.imul(sum, 31) + key[key.length - 1]! + (bytes[start + 7]! << 8) + length) | 0;
+      const visitPlace: PlaceVisitor = (key, keyLength, bytes, start, length) => {
+        sum = (Math.imul(sum, 31) + key[keyLength - 1]! + (bytes[start + 7]! << 8) + length) | 0;
+        return undefined;
       };
-      const visit = (key: Uint8Array, value: Uint8Array): void => visitPlace(key, value, 0, value.length);
+      const visit = (key: Uint8Array, value: Uint8Array): void => {
+        visitPlace(key, key.length, value, 0, value.length);
+      };
       const scan = (): number | Promise<number> =>
         isFast && session.scanFast !== undefined ? session.scanFast(visitPlace) : session.scan(visit);
       await scan();

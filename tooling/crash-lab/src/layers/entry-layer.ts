@@ -233,6 +233,15 @@ function look({ ordered, store }: EntrySubject, model: EntryModel, settings: Set
     );
   }
   demand(forward.join() === keys.join(), 'a walk forward');
+  const visited: string[] = [];
+  const begun = ordered.cursor();
+  const visitedCount = begun.visitForward((shownKey, keyLength, valueBytes, start, valueLength) => {
+    const name = textOf(shownKey.subarray(0, keyLength));
+    visited.push(name);
+    demand(shown(valueBytes.subarray(start, start + valueLength)) === model.entries.get(name), 'a value on a visit');
+    return true;
+  });
+  demand(visitedCount === keys.length && visited.join() === keys.join(), 'a visit of all entries');
   let backward = 0;
   for (let isThere = cursor.last(); isThere; isThere = cursor.previous()) backward++;
   demand(backward === keys.length, 'a walk backward');

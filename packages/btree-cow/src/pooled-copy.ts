@@ -1,8 +1,8 @@
 /**
- * Copies of values for the user, cut from a shared piece of memory: making a view of it costs a fraction of making an array.
+ * Copies of keys and values for the user, cut from a shared piece of memory: making a view of it costs a fraction of making an array.
  *
- * The memory lives as long as any value that was cut from it is referred to, as with Node's buffer pool. Values that are large compared
- * with it get an array of their own.
+ * The memory lives as long as anything that was cut from it is referred to, as with Node's buffer pool. What is large compared
+ * with it gets an array of its own.
  */
 const POOL_BYTES = 65536;
 const LARGE_BYTES = 4096;
@@ -14,7 +14,7 @@ let poolWords = new Uint32Array(poolBuffer);
 let poolAt = 0;
 
 /** A copy of `length` bytes of a slab from `start` on, a multiple of four. */
-export function copyValue(u8: Uint8Array, u32: Uint32Array, start: number, length: number): Uint8Array {
+export function pooledCopy(u8: Uint8Array, u32: Uint32Array, start: number, length: number): Uint8Array {
   if (length > LARGE_BYTES) return u8.slice(start, start + length);
   const paddedBytes = (length + 3) & ~3;
   if (poolAt + paddedBytes > POOL_BYTES) {
