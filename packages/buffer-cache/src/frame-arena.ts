@@ -29,11 +29,8 @@ export class Slab {
 const FIRST_FRAME_BYTES = 16;
 /** Words of a cache line of the processor. */
 const LINE_WORDS = 16;
-const SMALLEST_SLAB_BYTES = 4 << 20;
-/** A larger piece of memory at once makes V8 collect garbage at once, which is a tenth of a first opening. */
-const LARGEST_SLAB_BYTES = 8 << 20;
-/** A budget is spread over about so many slabs, within the two limits. */
-const SLABS_OF_A_BUDGET = 8;
+/** Of a budget that is not smaller. A larger piece of memory at once makes V8 collect garbage at once, which is a tenth of a first opening. */
+const SLAB_BYTES = 2 << 20;
 
 export class FrameArena {
   readonly blockSize: number;
@@ -66,11 +63,7 @@ export class FrameArena {
     this.blockSize = blockSize;
     this.#blockShift = 31 - Math.clz32(blockSize);
     this.budgetFrameCount = Math.floor(budgetBytes / blockSize);
-    const slabBytes = Math.min(
-      Math.max(budgetBytes / SLABS_OF_A_BUDGET, SMALLEST_SLAB_BYTES),
-      LARGEST_SLAB_BYTES,
-      budgetBytes,
-    );
+    const slabBytes = Math.min(SLAB_BYTES, budgetBytes);
     this.#slabShift = 31 - Math.clz32(Math.floor(slabBytes / blockSize));
     this.framesPerSlab = 1 << this.#slabShift;
     this.#slabMask = this.framesPerSlab - 1;
