@@ -64,6 +64,9 @@ export class TreeCursor {
   #version = -1;
   #leaf: Frame = NO_FRAME;
   #leafNumber = 0;
+  /** The node above the leaf, if a step came through it; good while it is that block and the version is the same. */
+  #parent: Frame = NO_FRAME;
+  #parentNumber = 0;
   /** In the leaf: of the entry, or where its key would be inserted if it is gone. */
   #position = 0;
   #isThere = false;
@@ -267,6 +270,7 @@ export class TreeCursor {
     this.#isThere = false;
     this.#position = 0;
     this.#leaf = NO_FRAME;
+    this.#parent = NO_FRAME;
     let number = state.rootBlock;
     let frame = core.node(number, state.rootChecksum, state.rootBirth, state.level, true);
     for (let level = state.level; level > 0; level--) {
@@ -404,12 +408,37 @@ export class TreeCursor {
     this.#place = place;
     this.#isThere = false;
     this.#leaf = NO_FRAME;
+    this.#parent = NO_FRAME;
     this.#version = -1;
     return false;
   }
 
   /** Goes to the neighbouring leaf in that direction. */
   #stepLeaf(direction: 1 | -1): boolean {
+    const { cache } = this.#core;
+    this.#forwardSteps = direction > 0 ? this.#forwardSteps + 1 : 0;
+    if (!this.#stepUnderParent(direction) && !this.#stepFromRoot(direction)) return false;
+    // Who came here leaf by leaf will see all of this one.
+    cache.fetchLines(this.#leaf);
+    return true;
+  }
+
+  /** Goes to the neighbour if it is under the same parent, and that is still in memory. */
+  #stepUnderParent(direction: 1 | -1): boolean {
+    const { cache } = this.#core;
+    const parent = this.#parent;
+    if (parent === NO_FRAME || cache.numberOf(parent) !== this.#parentNumber) return false;
+    const slab = cache.slabOf(parent);
+    const base = cache.baseOf(parent);
+    const position = this.#positions[1]! + direction;
+    if (position < 0 || position >= entryCount(slab, base)) return false;
+    cache.touch(parent);
+    this.#positions[1] = position;
+    this.#enterLeaf(parent, this.#parentNumber);
+    return true;
+  }
+
+  #stepFromRoot(direction: 1 | -1): boolean {
     const state = this.#state;
     const { cache } = this.#core;
     // The lowest node of the path that has another child in that direction.
@@ -425,11 +454,7 @@ export class TreeCursor {
     }
     if (turn === 0) return false;
     this.#positions[turn]! += direction;
-    this.#forwardSteps = direction > 0 ? this.#forwardSteps + 1 : 0;
-    if (!this.#descend(turn - 1, direction)) return false;
-    // Who came here leaf by leaf will see all of this one.
-    cache.fetchLines(this.#leaf);
-    return true;
+    return this.#descend(turn - 1, direction);
   }
 
   /**
@@ -441,20 +466,32 @@ export class TreeCursor {
     const { cache } = this.#core;
     let frame = this.#rootFrame();
     let number = state.rootBlock;
-    for (let level = state.level; level > 0; level--) {
+    for (let level = state.level; ; level--) {
       const slab = cache.slabOf(frame);
       const base = cache.baseOf(frame);
       const count = entryCount(slab, base);
       if (count === 0) return false;
       if (level <= freeLevel) this.#positions[level] = direction > 0 ? 0 : count - 1;
+      if (level === 1) break;
       const position = this.#positions[level]!;
       number = childBlock(slab, base, position);
-      if (level === 1 && this.#forwardSteps > 1) this.#core.readAhead(frame, position);
       frame = this.#childFrame(slab, base, position, level - 1);
     }
-    this.#leaf = frame;
-    this.#leafNumber = number;
+    this.#enterLeaf(frame, number);
     return true;
+  }
+
+  /** Stands in the leaf that the lowest position says, under `parent`, which is block `parentNumber`. */
+  #enterLeaf(parent: Frame, parentNumber: number): void {
+    const { cache } = this.#core;
+    const position = this.#positions[1]!;
+    if (this.#forwardSteps > 1) this.#core.readAhead(parent, position);
+    const slab = cache.slabOf(parent);
+    const base = cache.baseOf(parent);
+    this.#parent = parent;
+    this.#parentNumber = parentNumber;
+    this.#leafNumber = childBlock(slab, base, position);
+    this.#leaf = this.#childFrame(slab, base, position, 0);
   }
 
   #rootFrame(): Frame {

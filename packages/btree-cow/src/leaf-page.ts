@@ -100,8 +100,14 @@ export function copyLeafRest(
 export function copyCellRest(slab: Slab, cell: number, head: number, target: Uint8Array, targetStart: number): number {
   const { u8, u16 } = slab;
   const restLength = u16[(cell >>> 1) + 1]!;
-  const headLength = restLength < HEAD_BYTES ? restLength : HEAD_BYTES;
-  for (let i = 0; i < headLength; i++) target[targetStart + i] = head >>> (24 - 8 * i);
+  if (restLength < HEAD_BYTES) {
+    for (let i = 0; i < restLength; i++) target[targetStart + i] = head >>> (24 - 8 * i);
+    return restLength;
+  }
+  target[targetStart] = head >>> 24;
+  target[targetStart + 1] = head >>> 16;
+  target[targetStart + 2] = head >>> 8;
+  target[targetStart + 3] = head;
   const tail = cell + LEAF_CELL_HEADER_BYTES + (u16[cell >>> 1]! & VALUE_LENGTH_MASK) - HEAD_BYTES;
   for (let i = HEAD_BYTES; i < restLength; i++) target[targetStart + i] = u8[tail + i]!;
   return restLength;
