@@ -107,10 +107,9 @@ function holdUnreached(core: LogCore, reachAll: ReachAll, spared: Extent[]): voi
 
 /**
  * Writes the blocks of the last kept delta again, in place: only the cache of the operating system vouches for them, and a repair copies
- * nothing, since some of it may be damaged. A sector survives its own bytes. Returns how many there were; what is damaged stays as it is.
+ * nothing, since some of it may be damaged. A sector survives its own bytes; what is damaged stays as it is.
  */
-export function writeAgain(device: BlockDevice, blockBytes: number, last: LoggedDelta): number {
-  let count = 0;
+export function writeAgain(device: BlockDevice, blockBytes: number, last: LoggedDelta): void {
   const bytes = new Uint8Array(blockBytes);
   const again = (block: number, checksum: number): void => {
     if ((block + 1) * blockBytes > device.sizeBytes) return;
@@ -122,11 +121,9 @@ export function writeAgain(device: BlockDevice, blockBytes: number, last: Logged
     }
     if (xxh32(bytes) !== checksum) return;
     device.writeSync(block * blockBytes, [bytes.slice()]);
-    count++;
   };
   for (const { pointer } of last.records.at) if (pointer.birth === last.delta) again(pointer.block, pointer.checksum);
   for (const { start, checksums } of last.records.writes) {
     for (let i = 0; i < checksums.length; i++) again(start + i, checksums[i]!);
   }
-  return count;
 }
