@@ -8,6 +8,7 @@
  */
 import type { Slab } from '@outwrite/buffer-cache';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
+import type { EntryVisitor, ValuePlace } from './entry-place.ts';
 import { childBirth, childBlock, childChecksum } from './index-page.ts';
 import { copyKey } from './leaf-entry.ts';
 import {
@@ -35,25 +36,6 @@ import type { StoreCore } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
 type Place = 'before' | 'at' | 'after';
-
-/** Where the bytes of a value are: `bytes[start, start + length)`. */
-export interface ValuePlace {
-  bytes: Uint8Array;
-  start: number;
-  length: number;
-}
-
-/**
- * Is shown an entry: its key is `key[0, keyLength)`, its value `bytes[start, start + length)`. Both are the store's memory, valid until the
- * visitor returns or calls anything that belongs to the store; not to be written to. Returns false to be shown no more.
- */
-export type EntryVisitor = (
-  key: Uint8Array,
-  keyLength: number,
-  bytes: Uint8Array,
-  start: number,
-  length: number,
-) => boolean | undefined;
 
 export class TreeCursor {
   readonly #state: TreeState;

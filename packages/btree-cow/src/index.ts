@@ -1,5 +1,6 @@
 /** `@outwrite/btree-cow`: trees of byte-string keys and values on any block device, redirected on write. */
-export type { EntryVisitor, TreeCursor as Cursor, ValuePlace } from './cursor.ts';
+export type { TreeCursor as Cursor } from './cursor.ts';
+export type { EntryVisitor, ValuePlace } from './entry-place.ts';
 export type { EntryRange } from './entry-range.ts';
 export { maxInlineBytes, maxKeyBytes } from './node-format.ts';
 export { type BatchOperation, OrderedStore } from './ordered-store.ts';
