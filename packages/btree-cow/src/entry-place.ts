@@ -1,4 +1,5 @@
 /** How a cursor shows entries where they lie in cached memory, without copies. */
+
 /** Where the bytes of a value are: `bytes[start, start + length)`. */
 export interface ValuePlace {
   bytes: Uint8Array;
