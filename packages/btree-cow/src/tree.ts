@@ -9,16 +9,10 @@ import { TreeCursor } from './cursor.ts';
 import { EntryIterator } from './entry-iterator.ts';
 import { type EntryRange, RangeBounds } from './entry-range.ts';
 import { checkKey, checkValue, copyKey } from './leaf-entry.ts';
-import { leafCellOffset, leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
+import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
 import { giveUpAhead, putValue, writeAhead } from './leaf-put.ts';
 import { touchLeaf } from './leaf-touch.ts';
-import {
-  fitsInline,
-  LEAF_CELL_HEADER_BYTES,
-  maxKeyBytes,
-  OVERFLOW_VALUE_FLAG,
-  VALUE_LENGTH_MASK,
-} from './node-format.ts';
+import { fitsInline, maxKeyBytes } from './node-format.ts';
 import { overflowBlockBound, readOverflow } from './overflow.ts';
 import { descriptorLengthBytes } from './overflow-format.ts';
 import { pooledCopy } from './pooled-copy.ts';
@@ -69,11 +63,11 @@ export class Tree {
     const position = this.#find(key);
     if (position < 0) return undefined;
     const slab = found.slab!;
-    const cell = found.base + leafCellOffset(slab, found.base, position);
-    const start = cell + LEAF_CELL_HEADER_BYTES;
-    const flaggedLength = slab.u16[cell >>> 1]!;
-    if (flaggedLength < OVERFLOW_VALUE_FLAG) return pooledCopy(slab.u8, slab.u32, start, flaggedLength);
-    return readOverflow(this.#core, slab.u8, start, start + (flaggedLength & VALUE_LENGTH_MASK));
+    const { base } = found;
+    const start = leafValueStart(slab, base, position);
+    const length = leafValueLength(slab, base, position);
+    if (leafValueIsOverflow(slab, base, position)) return readOverflow(this.#core, slab.u8, start, start + length);
+    return pooledCopy(slab.u8, slab.u32, start, length);
   }
 
   /** Copies the value under `key` to `target[targetStart...]` and returns its length; copies nothing if it does not fit. -1 if there is none. */

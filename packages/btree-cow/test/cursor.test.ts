@@ -60,6 +60,19 @@ class ModelCursor {
   }
 }
 
+/** An empty tree in a cache of so many blocks, its model, and puts to both. */
+function modelledTree(cacheBlocks: number) {
+  const { store } = formatInMemory({ blockSize: 512, cacheBytes: 512 * cacheBlocks });
+  const tree = store.createTree();
+  const model = new ModelTree();
+  const put = (k: Uint8Array, length: number): void => {
+    const value = new Uint8Array(length).fill(length);
+    tree.put(k, value);
+    model.put(k, value);
+  };
+  return { store, tree, model, put };
+}
+
 function expectSame(cursor: Cursor, expected: ModelCursor): void {
   expect(cursor.valid).toBe(expected.valid);
   if (expected.place !== 'at') {
@@ -110,14 +123,7 @@ describe('a cursor', () => {
         fc.integer({ min: 0, max: 120 }),
         fc.array(step, { maxLength: 80, size: 'max' }),
         (initial, steps) => {
-          const { store } = formatInMemory({ blockSize: 512, cacheBytes: 512 * 64 });
-          const tree = store.createTree();
-          const model = new ModelTree();
-          const put = (k: Uint8Array, length: number): void => {
-            const value = new Uint8Array(length).fill(length);
-            tree.put(k, value);
-            model.put(k, value);
-          };
+          const { store, tree, model, put } = modelledTree(64);
           for (let i = 0; i < initial; i++) put(text(`${i}`.padStart(3, '0')), i % 40);
           const cursors = [tree.cursor(), tree.cursor()];
           const models = [new ModelCursor(model), new ModelCursor(model)];
@@ -182,14 +188,7 @@ describe('a cursor', () => {
         fc.array(deed, { minLength: 1, maxLength: 60, size: 'max' }),
         (initial, from, limit, deeds) => {
           // So few frames that looking elsewhere evicts the leaf that is being visited.
-          const { store } = formatInMemory({ blockSize: 512, cacheBytes: 512 * 16 });
-          const tree = store.createTree();
-          const model = new ModelTree();
-          const put = (k: Uint8Array, length: number): void => {
-            const value = new Uint8Array(length).fill(length);
-            tree.put(k, value);
-            model.put(k, value);
-          };
+          const { store, tree, model, put } = modelledTree(16);
           for (let i = 0; i < initial; i++) put(text(`${i}`.padStart(3, '0')), i % 7 === 0 ? 700 : i % 40);
           const cursor = tree.cursor();
           const expected = new ModelCursor(model);
