@@ -80,7 +80,9 @@ export class OpenDelta {
         return;
       }
     }
-    this.directWrites.push({ start, checksums: Array.from(checksums), kind, pieces });
+    const copied: number[] = [];
+    for (let i = 0; i < checksums.length; i++) copied.push(checksums[i]!);
+    this.directWrites.push({ start, checksums: copied, kind, pieces });
   }
 
   netAllocations(): Extent[] {

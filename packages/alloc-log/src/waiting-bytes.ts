@@ -7,7 +7,9 @@
 import type { BlockDevice } from '@outwrite/blockdev';
 import type { DirectWrite } from './open-delta.ts';
 
-const ARENA_BYTES = 256 * 1024;
+/** Memory for copies that is kept: from the first length on it grows to what commits turn out to need, up to the second. */
+const SMALLEST_ARENA_BYTES = 256 * 1024;
+const LARGEST_ARENA_BYTES = 1024 * 1024;
 
 export class WaitingBytes {
   readonly #device: BlockDevice;
@@ -16,6 +18,8 @@ export class WaitingBytes {
   /** Memory for the copies, filled from its beginning whenever nothing waits: making an array costs more than copying a block. */
   #arena: Uint8Array = new Uint8Array(0);
   #arenaAt = 0;
+  /** What was asked for since nothing waited. */
+  #askedBytes = 0;
 
   constructor(device: BlockDevice, blockBytes: number) {
     this.#device = device;
@@ -36,7 +40,7 @@ export class WaitingBytes {
     }
     const pieces: Uint8Array[] = [];
     for (let i = 0; i < blockCount; i++) {
-      const piece = copy.subarray(i * this.#blockBytes, (i + 1) * this.#blockBytes);
+      const piece = blockCount === 1 ? copy : copy.subarray(i * this.#blockBytes, (i + 1) * this.#blockBytes);
       pieces.push(piece);
       this.#pieces.set(start + i, piece);
     }
@@ -44,12 +48,19 @@ export class WaitingBytes {
   }
 
   #take(lengthBytes: number): Uint8Array {
-    if (this.#pieces.size === 0) this.#arenaAt = 0;
-    if (this.#arena.length === 0) this.#arena = new Uint8Array(ARENA_BYTES);
+    if (this.#pieces.size === 0) this.#beginArena();
+    this.#askedBytes += lengthBytes;
     // A delta that is being written keeps its part of the arena; what does not fit beside it has an array of its own.
     if (this.#arenaAt + lengthBytes > this.#arena.length) return new Uint8Array(lengthBytes);
     this.#arenaAt += lengthBytes;
     return this.#arena.subarray(this.#arenaAt - lengthBytes, this.#arenaAt);
+  }
+
+  #beginArena(): void {
+    const wantedBytes = Math.min(Math.max(SMALLEST_ARENA_BYTES, this.#askedBytes), LARGEST_ARENA_BYTES);
+    if (wantedBytes > this.#arena.length) this.#arena = new Uint8Array(wantedBytes);
+    this.#arenaAt = 0;
+    this.#askedBytes = 0;
   }
 
   /** The blocks were given back before they were written. */

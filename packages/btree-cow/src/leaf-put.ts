@@ -23,6 +23,7 @@ import { fitsInline, LEAF_CELL_HEADER_BYTES, maxInlineBytes, maxLeafCellBytes } 
 import { entryCount, writeHeader } from './node-header.ts';
 import { openLeaf } from './open-leaf.ts';
 import { collectExtents, type OwnedExtent, overflowBlockBound, writeOverflow } from './overflow.ts';
+import { longestDescriptorBytes } from './overflow-format.ts';
 import { searchLeaf } from './page-search.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
@@ -61,6 +62,14 @@ export function giveUpAhead(state: TreeState, descriptor: Uint8Array): void {
   released.length = 0;
   collectExtents(core, descriptor, 0, descriptor.length, released);
   for (const { start, count, birth } of released) core.log.free(start, count, birth);
+}
+
+/** The longest descriptor that `writeOverflow` may make of a value: one extent a block, or as much as fits. */
+function descriptorBound(blockSize: number, keyLength: number, valueLength: number): number {
+  return Math.min(
+    maxDescriptorBytesOf(blockSize, keyLength),
+    longestDescriptorBytes(Math.ceil(valueLength / blockSize)),
+  );
 }
 
 function maxDescriptorBytesOf(blockSize: number, keyLength: number): number {
@@ -102,6 +111,8 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor
   entry.loadKey(key);
   const isOverflow = !fitsInline(blockSize, entry.keyLength, value.length);
   if (!isOverflow) entry.loadValue(value);
+  // How long a descriptor gets is known when its extents are; until then it counts with what it takes at most.
+  else entry.valueLength = descriptor?.length ?? descriptorBound(core.blockSize, entry.keyLength, value.length);
   released.length = 0;
   path.seek(state, entry.key, entry.keyLength, 0);
   try {
@@ -117,8 +128,7 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor
       const position = found < 0 ? -1 - found : found;
       nodeCount = prepareRedirect(state, path, 0);
       if (!state.needsRedirect(0, path.numbers[0]!, path.births[0]!)) leafCount = 0;
-      // How long a descriptor gets is known when its extents are: count on a split.
-      if (isOverflow || leafFit(slab, base, blockSize, position, found >= 0, entry) === TOO_FULL) {
+      if (leafFit(slab, base, blockSize, position, found >= 0, entry) === TOO_FULL) {
         leafCount++;
         nodeCount += nodesToInsert(path, 1);
       }

@@ -43,6 +43,11 @@ export interface OverflowDescriptor {
   extents: OverflowExtent[];
 }
 
+/** What a descriptor takes whose value lies in `blockCount` extents of a block each. */
+export function longestDescriptorBytes(blockCount: number): number {
+  return DESCRIPTOR_HEADER_BYTES + blockCount * EXTENT_BYTES;
+}
+
 /** Writes a descriptor and returns its length. */
 export function encodeDescriptor(target: Uint8Array, descriptor: OverflowDescriptor): number {
   target[LEVEL_AT] = descriptor.level;

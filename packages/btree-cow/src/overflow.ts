@@ -37,6 +37,9 @@ export function overflowBlockBound(blockSize: number, lengthBytes: number): numb
   return total;
 }
 
+/** The checksum of an extent of one block, which most are: an array of its own for each would cost more than the rest of the call. */
+const oneChecksum = new Uint32Array(1);
+
 /** Where streams of bytes are put. */
 interface StreamTarget {
   /** 1 to `blockCount` consecutive blocks. */
@@ -66,7 +69,7 @@ export function writeOverflow(
       return extent;
     },
     write(extent, bytes, offset) {
-      const checksums = new Uint32Array(extent.count);
+      const checksums = extent.count === 1 ? oneChecksum : new Uint32Array(extent.count);
       const buffers = blocksOf(bytes, offset, extent.count, blockSize, checksums);
       log.writeBlocks(extent.start, buffers, checksums, 'overflow');
       return xxh32Words(checksums, 0, checksums.length);
@@ -214,10 +217,9 @@ export function relocateOverflow(
   const stream: StreamTarget = {
     take: () => ({ start: relocator.allocate(), count: 1 }),
     write: (extent, source, offset) => {
-      const checksums = new Uint32Array(1);
-      const [block] = blocksOf(source, offset, 1, blockSize, checksums);
+      const [block] = blocksOf(source, offset, 1, blockSize, oneChecksum);
       relocator.write(extent.start, block!);
-      return xxh32Words(checksums, 0, 1);
+      return xxh32Words(oneChecksum, 0, 1);
     },
   };
   let moved: OverflowExtent[] = [];
@@ -263,7 +265,8 @@ function blocksOf(
   for (let i = 0; i < wholeCount; i++)
     checksums[i] = xxh32(bytes, offset + i * blockSize, offset + (i + 1) * blockSize);
   const wholeEnd = offset + wholeCount * blockSize;
-  const buffers = wholeCount > 0 ? [bytes.subarray(offset, wholeEnd)] : [];
+  const isAll = offset === 0 && wholeEnd === bytes.length;
+  const buffers = wholeCount > 0 ? [isAll ? bytes : bytes.subarray(offset, wholeEnd)] : [];
   if (wholeEnd < end) {
     const last = new Uint8Array(blockSize);
     last.set(bytes.subarray(wholeEnd, end));
