@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { xxh32, xxh32Blocks, xxh32Each, xxh32Words } from '../src/xxh32.ts';
-import { makeVectorHash, VECTOR_ROOM_BYTES } from '../src/xxh32-vector.ts';
+import { makeVectorHash, VECTOR_MODULE, VECTOR_ROOM_BYTES } from '../src/xxh32-vector.ts';
+import { encodeModule } from './xxh32-module.ts';
 
 /** The test input of the reference implementation's self-test: the top bytes of a 64-bit multiplicative sequence. */
 function referenceInput(lengthBytes: number): Uint8Array {
@@ -128,6 +129,10 @@ describe('XXH32', () => {
     }
   });
 
+  it('has the module that its instructions make', () => {
+    expect(VECTOR_MODULE).toBe(Buffer.from(encodeModule()).toString('base64'));
+  });
+
   it('does without vectors where the host has no WebAssembly, too old a one, or forbids to compile', () => {
     class Memory {
       readonly buffer = new ArrayBuffer(2 * VECTOR_ROOM_BYTES);
@@ -138,9 +143,10 @@ describe('XXH32', () => {
       }
     }
     expect(makeVectorHash({})).toBeNull();
-    expect(makeVectorHash({ WebAssembly: { Memory: Refusing, Module: Object, Instance: Object } })).toBeNull();
-    expect(makeVectorHash({ WebAssembly: { Memory, Module: Refusing, Instance: Object } })).toBeNull();
-    expect(makeVectorHash({ WebAssembly: { Memory, Module: Object, Instance: Refusing } })).toBeNull();
+    expect(makeVectorHash({ atob, WebAssembly: { Memory: Refusing, Module: Object, Instance: Object } })).toBeNull();
+    expect(makeVectorHash({ atob, WebAssembly: { Memory, Module: Refusing, Instance: Object } })).toBeNull();
+    expect(makeVectorHash({ atob, WebAssembly: { Memory, Module: Object, Instance: Refusing } })).toBeNull();
+    expect(makeVectorHash({ WebAssembly })).toBeNull();
   });
 
   it('notices every single flipped bit of a sector', () => {
