@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Extent, extentBalance } from '../src/extent.ts';
 import { FreeMap } from '../src/free-map.ts';
 import { nodeFanOut, pageBlockCount } from '../src/free-map-format.ts';
-import { LONG_RUN_BLOCKS } from '../src/map-pages.ts';
+import { LONG_RUN_BLOCKS, MapPages } from '../src/map-pages.ts';
 import { readVerified } from '../src/recovery.ts';
 import { SummaryBits } from '../src/summary-bits.ts';
 
@@ -52,6 +52,43 @@ describe('the balance of extents', () => {
       { start: 10, count: 69_990 },
       { start: 70_001, count: 130_009 },
     ]);
+  });
+});
+
+describe('long runs', () => {
+  it('are found where going block by block finds them', () => {
+    const sizeBlocks = 700;
+    const extent = fc.record({ start: fc.nat(sizeBlocks - 1), count: fc.integer({ min: 1, max: 90 }) });
+    const property = fc.property(
+      fc.array(extent, { maxLength: 12 }),
+      fc.array(extent, { maxLength: 6 }),
+      fc.integer({ min: 0, max: 60 }),
+      (used, held, cutBlocks) => {
+        const end = sizeBlocks - cutBlocks;
+        const pages = new MapPages(new MemoryDevice({ sizeBytes: 0 }), { blockBytes: 512, blockLimit: sizeBlocks });
+        pages.extend(end);
+        const taken = new Array<boolean>(end).fill(false);
+        for (const [extents, take] of [
+          [used, (block: number) => pages.setUsed(block, 1)],
+          [held, (block: number) => pages.setHeld(block, 1)],
+        ] as const) {
+          for (const { start, count } of extents) {
+            for (let block = start; block < Math.min(start + count, end); block++) {
+              if (!taken[block]) take(block);
+              taken[block] = true;
+            }
+          }
+        }
+        for (let from = end - 1; from >= 0; from--) {
+          let expected = -1;
+          for (let start = from; start + LONG_RUN_BLOCKS <= end && expected === -1; start++) {
+            if (!taken.slice(start, start + LONG_RUN_BLOCKS).includes(true)) expected = start;
+          }
+          expect(pages.nextLongRun(from)).toBe(expected);
+        }
+      },
+    );
+    fc.assert(property, { numRuns: 60 });
   });
 });
 

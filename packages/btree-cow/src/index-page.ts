@@ -30,7 +30,8 @@ import {
   takeCell,
 } from './node-header.ts';
 
-const RECORD_WORDS = 4;
+/** A record: block, checksum, low word of the birth; high half of the birth and offset of the cell. */
+export const RECORD_WORDS = 4;
 const TWO_TO_32 = 0x100000000;
 
 /** One entry on its way into an index node: a separator and the pointer to the child that begins there. */
@@ -80,8 +81,12 @@ export function childChecksum(slab: Slab, base: number, position: number): numbe
 }
 
 export function childBirth(slab: Slab, base: number, position: number): number {
-  const record = recordOf(slab, base, position);
-  return slab.u32[record + 2]! + (slab.u32[record + 3]! & 0xffff) * TWO_TO_32;
+  return birthInRecord(slab.u32, recordOf(slab, base, position));
+}
+
+/** The birth in the record that begins at word `record`. */
+export function birthInRecord(u32: Uint32Array, record: number): number {
+  return u32[record + 2]! + (u32[record + 3]! & 0xffff) * TWO_TO_32;
 }
 
 export function setChildBlock(slab: Slab, base: number, position: number, block: number): void {

@@ -8,8 +8,8 @@
  */
 import { assert, CorruptionError, compareBytes } from '@outwrite/blockdev';
 import type { Slab } from '@outwrite/buffer-cache';
-import { childBirth, childBlock, copySeparator, recordOf } from './index-page.ts';
-import { copyLeafKey, leafCellOffset } from './leaf-page.ts';
+import { birthInRecord, copySeparator, RECORD_WORDS, recordOf } from './index-page.ts';
+import { copyLeafKey, leafOffsetsOf } from './leaf-page.ts';
 import {
   cellEnd,
   FLAGS_OFFSET,
@@ -93,32 +93,33 @@ function checkLeafEntries(
   cellStart: number,
   end: number,
 ): number {
+  const { u16, u32 } = slab;
   const count = entryCount(slab, base);
   const prefixLength = prefixLengthOf(slab, base);
+  const longestKey = maxKeyBytes(blockSize);
+  const longestValue = maxInlineBytes(blockSize);
   const heads = headsOf(base);
+  const offsets = leafOffsetsOf(base, count);
   let cellBytes = 0;
   let hasOverflow = false;
   let previousHead = 0;
   for (let i = 0; i < count; i++) {
-    const offset = leafCellOffset(slab, base, i);
+    const offset = u16[offsets + i]!;
     if (offset < cellStart || (offset & 3) !== 0 || offset + LEAF_CELL_HEADER_BYTES > end) {
       fail('leaf', 'a cell is out of place', block, undefined, offset);
     }
-    const valueField = slab.u16[(base + offset) >>> 1]!;
-    const restLength = slab.u16[(base + offset + 2) >>> 1]!;
+    const valueField = u16[(base + offset) >>> 1]!;
+    const restLength = u16[(base + offset + 2) >>> 1]!;
     const valueLength = valueField & VALUE_LENGTH_MASK;
-    if (valueLength > maxInlineBytes(blockSize))
-      fail('leaf', 'a value is too long', block, maxInlineBytes(blockSize), valueLength);
+    if (valueLength > longestValue) fail('leaf', 'a value is too long', block, longestValue, valueLength);
     const keyLength = prefixLength + restLength;
-    if (keyLength === 0 || keyLength > maxKeyBytes(blockSize)) {
-      fail('leaf', 'bad length of a key', block, maxKeyBytes(blockSize), keyLength);
-    }
+    if (keyLength === 0 || keyLength > longestKey) fail('leaf', 'bad length of a key', block, longestKey, keyLength);
     const size = leafCellBytes(valueLength, restLength);
     if (offset + size > end) fail('leaf', 'a cell reaches beyond the cells', block, end, offset + size);
     claim('leaf', block, offset, size);
     cellBytes += size;
     if ((valueField & OVERFLOW_VALUE_FLAG) !== 0) hasOverflow = true;
-    const head = slab.u32[heads + i]!;
+    const head = u32[heads + i]!;
     if (!isHeadOfRest(head, restLength)) fail('leaf', 'bytes beyond the end of a key in its head', block);
     if (i > 0 && head <= previousHead && !ascends(copyLeafKey, slab, base, blockSize, i)) {
       fail('leaf', 'keys do not ascend', block, undefined, i);
@@ -141,20 +142,21 @@ function checkIndexEntries(
   const { block } = expected;
   const count = entryCount(slab, base);
   if (count === 0 && !(expected.isRoot && expected.level === 1)) fail('index node', 'no entries', block);
+  const { u16, u32 } = slab;
   const prefixLength = prefixLengthOf(slab, base);
+  const longestKey = maxKeyBytes(blockSize);
   const heads = headsOf(base);
   let cellBytes = 0;
   let previousHead = 0;
-  for (let i = 0; i < count; i++) {
-    const child = childBlock(slab, base, i);
+  for (let i = 0, record = recordOf(slab, base, 0); i < count; i++, record += RECORD_WORDS) {
+    const child = u32[record]!;
     if (child >= expected.blockCount)
       fail('index node', 'a pointer leads beyond the device', block, expected.blockCount, child);
-    if (childBirth(slab, base, i) > expected.birth) {
-      fail('index node', 'a child is younger than its parent', block, expected.birth, childBirth(slab, base, i));
-    }
-    const offset = slab.u32[recordOf(slab, base, i) + 3]! >>> 16;
+    const birth = birthInRecord(u32, record);
+    if (birth > expected.birth) fail('index node', 'a child is younger than its parent', block, expected.birth, birth);
+    const offset = u32[record + 3]! >>> 16;
     if (i === 0) {
-      if (offset !== 0 || slab.u32[heads] !== 0) fail('index node', 'the first entry has a separator', block);
+      if (offset !== 0 || u32[heads] !== 0) fail('index node', 'the first entry has a separator', block);
       continue;
     }
     let restLength = offset;
@@ -162,21 +164,19 @@ function checkIndexEntries(
       if (offset < cellStart || (offset & 3) !== 0 || offset + INDEX_CELL_HEADER_BYTES > end) {
         fail('index node', 'a cell is out of place', block, undefined, offset);
       }
-      restLength = slab.u16[(base + offset) >>> 1]!;
+      restLength = u16[(base + offset) >>> 1]!;
       if (restLength <= HEAD_BYTES)
         fail('index node', 'a cell for a rest that needs none', block, undefined, restLength);
     }
     const length = prefixLength + restLength;
-    if (length === 0 || length > maxKeyBytes(blockSize)) {
-      fail('index node', 'bad length of a separator', block, maxKeyBytes(blockSize), length);
-    }
+    if (length === 0 || length > longestKey) fail('index node', 'bad length of a separator', block, longestKey, length);
     const size = indexCellBytes(restLength);
     if (size > 0) {
       if (offset + size > end) fail('index node', 'a cell reaches beyond the cells', block, end, offset + size);
       claim('index node', block, offset, size);
       cellBytes += size;
     }
-    const head = slab.u32[heads + i]!;
+    const head = u32[heads + i]!;
     if (!isHeadOfRest(head, restLength)) {
       fail('index node', 'bytes beyond the end of a separator in its head', block);
     }
