@@ -35,6 +35,11 @@ export class FileMap {
     return this.#state.sizeBytes;
   }
 
+  /** Counts up with every change of content or size: as long as it is the same, nothing has changed. */
+  get changeCount(): number {
+    return this.#state.changeCount;
+  }
+
   /** Whether something waits in memory for the close of the open delta. */
   get isDirty(): boolean {
     return this.#state.isDirty;

@@ -89,6 +89,8 @@ export class FileState {
   mappedBlockCount = -1;
   /** The pages that were staged last: as long as one of them is being written, the pages stay. */
   stagedIndexes: Float64Array = NO_INDEXES;
+  /** Counts up with every change of the content or the size. */
+  changeCount = 0;
   /** Writes from the caller's memory in flight. */
   asyncWriteCount = 0;
   /** The file has been removed: what still refers to it must not bring it back. */
@@ -178,6 +180,7 @@ export class FileState {
   /** Second half: something entered the open delta, for which staging may add so many bytes to the tree. */
   markChanged(addedBytes: number): void {
     const { log, room } = this.context;
+    this.changeCount++;
     if (addedBytes > 0) room.add(addedBytes);
     this.settle();
     log.markChanged();

@@ -78,14 +78,7 @@ export function writeContent(
     changeInline(head, operation, inode, Math.max(end, inode.sizeBytes), position, source);
     return;
   }
-  const map = beginMapped(head, operation, inode, false);
-  try {
-    map.write(position, source);
-  } catch (error) {
-    rethrow(error, operation);
-  } finally {
-    endMapped(head, inode, map);
-  }
+  changeMapped(head, operation, inode, false, (map) => map.write(position, source));
 }
 
 /** As `writeContent`; large parts are written from `source` in the background, which must not change until the promise settles. */
@@ -100,16 +93,17 @@ export async function writeContentInBackground(
     writeContent(head, operation, inode, position, source);
     return;
   }
-  const map = beginMapped(head, operation, inode, false);
-  const write = map.writeAsync(position, source);
+  const change = beginMapped(head, operation, inode, false);
+  const write = change.map.writeAsync(position, source);
   head.backgroundWrites.add(write);
   try {
     await write;
   } catch (error) {
+    takeBackTime(head, inode, change);
     rethrow(error, operation);
   } finally {
     head.backgroundWrites.delete(write);
-    endMapped(head, inode, map);
+    endMapped(head, inode, change);
   }
 }
 
@@ -119,14 +113,7 @@ export function resizeContent(head: Head, operation: Operation, inode: Inode, si
     changeInline(head, operation, inode, sizeBytes, 0, EMPTY);
     return;
   }
-  const map = beginMapped(head, operation, inode, sizeBytes < inode.sizeBytes);
-  try {
-    map.truncate(sizeBytes);
-  } catch (error) {
-    rethrow(error, operation);
-  } finally {
-    endMapped(head, inode, map);
-  }
+  changeMapped(head, operation, inode, sizeBytes < inode.sizeBytes, (map) => map.truncate(sizeBytes));
 }
 
 /** Makes `[position, position + lengthBytes)` read as zeros, gives back its blocks, and leaves the size as it is. */
@@ -143,14 +130,7 @@ export function punchContent(
     changeInline(head, operation, inode, inode.sizeBytes, position, new Uint8Array(end - position));
     return;
   }
-  const map = beginMapped(head, operation, inode, true);
-  try {
-    map.punchHole(position, end - position);
-  } catch (error) {
-    rethrow(error, operation);
-  } finally {
-    endMapped(head, inode, map);
-  }
+  changeMapped(head, operation, inode, true, (map) => map.punchHole(position, end - position));
 }
 
 /** Sets a small content to `sizeBytes` bytes: what was there, zeros beyond it, and `source` at `position`. */
@@ -207,8 +187,38 @@ function applyInline(head: Head, inode: Inode, sizeBytes: number, position: numb
   head.touch(inode);
 }
 
+/** A change through `filemap` that is under way. */
+interface MappedChange {
+  readonly map: FileMap;
+  /** What the map had counted when it began. */
+  readonly changeCount: number;
+  /** The times of the inode before it, and the one that it was given. */
+  readonly before: Pick<Inode, 'mtimeSeconds' | 'mtimeNanoseconds' | 'ctimeSeconds' | 'ctimeNanoseconds'>;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+function changeMapped(
+  head: Head,
+  operation: Operation,
+  inode: Inode,
+  reclaiming: boolean,
+  run: (map: FileMap) => void,
+): void {
+  const change = beginMapped(head, operation, inode, reclaiming);
+  try {
+    run(change.map);
+  } catch (error) {
+    takeBackTime(head, inode, change);
+    rethrow(error, operation);
+  } finally {
+    endMapped(head, inode, change);
+  }
+}
+
 /** Begins a change through `filemap`; hands a small content over to it if need be. Ends with `endMapped`, whatever happens in between. */
-function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming: boolean): FileMap {
+function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming: boolean): MappedChange {
+  const { mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds } = inode;
   let isNew = false;
   if (!inode.isMapped) {
     isNew = inode.sizeBytes === 0 && !inode.inlineStored;
@@ -216,12 +226,33 @@ function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming:
   }
   const map = mapOf(head, inode, isNew);
   reserveRecord(head, operation, inode, reclaiming);
+  // At once, so that each delta that gets a part of the change has its time.
   head.touch(inode);
   inode.changingCount++;
-  return map;
+  const before = { mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds };
+  return {
+    map,
+    changeCount: map.changeCount,
+    before,
+    seconds: inode.mtimeSeconds,
+    nanoseconds: inode.mtimeNanoseconds,
+  };
 }
 
-function endMapped(head: Head, inode: Inode, map: FileMap): void {
+/** A change was refused: if nothing of it was done, and the inode got no other time meanwhile, it has again the one from before. */
+function takeBackTime(
+  head: Head,
+  inode: Inode,
+  { map, changeCount, before, seconds, nanoseconds }: MappedChange,
+): void {
+  if (map.changeCount !== changeCount || inode.changingCount > 1) return;
+  if (inode.mtimeSeconds !== seconds || inode.mtimeNanoseconds !== nanoseconds) return;
+  if (inode.ctimeSeconds !== seconds || inode.ctimeNanoseconds !== nanoseconds) return;
+  Object.assign(inode, before);
+  head.staging.recordDiffers(inode);
+}
+
+function endMapped(head: Head, inode: Inode, { map }: MappedChange): void {
   inode.changingCount--;
   inode.sizeBytes = map.sizeBytes;
   inode.allocatedBytes = -1;

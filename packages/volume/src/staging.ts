@@ -277,6 +277,11 @@ export class Staging {
     if (storedBytes !== undefined && storedBytes !== inode.sizeBytes && !inode.removed) this.markInode(inode);
   }
 
+  /** As `endChange`, where a delta that was closed meanwhile may have another record for any other reason. */
+  recordDiffers(inode: Inode): void {
+    if (this.#changing.has(inode) && !inode.removed) this.markInode(inode);
+  }
+
   /**
    * Records of inodes that were changing when the last delta was closed and have another size now. Only these are written again: a record
    * that stays as it is takes no space, however many deltas a change spans.

@@ -61,6 +61,31 @@ describe.each([512, 4096])('a full volume with blocks of %i bytes', (blockSize) 
     expect([...again.check()]).toEqual([]);
   });
 
+  it('a change of a large file that is refused leaves its times, too', () => {
+    const { device, volume } = fill(() => new Uint8Array(3 * blockSize));
+    volume.fs.unlinkSync('/d/0');
+    volume.checkpointSync();
+    volume.checkpointSync();
+    volume.fs.writeFileSync('/d/0', new Uint8Array(2 * blockSize).fill(1));
+    const longAgo = new Date(1e9);
+    volume.fs.utimesSync('/d/0', longAgo, longAgo);
+    volume.commitSync();
+    const before = volume.fs.statSync('/d/0', { bigint: true });
+    for (const run of [
+      () => volume.fs.appendFileSync('/d/0', new Uint8Array(200 * blockSize)),
+      () => volume.fs.writeFileSync('/d/0', new Uint8Array(200 * blockSize), { flag: 'r+' }),
+    ]) {
+      expect(isFull(run)).toBe(true);
+      expect(volume.fs.statSync('/d/0', { bigint: true })).toEqual(before);
+    }
+    volume.commitSync();
+    expect([...volume.check()]).toEqual([]);
+    volume.closeSync();
+    const again = Volume.open(device, tuning);
+    expect(again.fs.statSync('/d/0', { bigint: true })).toEqual(before);
+    expect([...again.check()]).toEqual([]);
+  });
+
   it.each([
     ['small files', 100],
     ['large files', 20_000],
