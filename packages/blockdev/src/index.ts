@@ -49,6 +49,7 @@ export {
   TruncatedError,
   UnsupportedError,
 } from './errors.ts';
+export { ForwardingDevice } from './forwarding-device.ts';
 export { MemoryDevice, type MemoryDeviceOptions } from './memory-device.ts';
 export {
   type DeviceCounters,

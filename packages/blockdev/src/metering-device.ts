@@ -6,6 +6,7 @@
  * before and one after, and subtract.
  */
 import { type BlockDevice, checkTransfer, checkWrite, totalBytes } from './block-device.ts';
+import { ForwardingDevice } from './forwarding-device.ts';
 
 /** Transfers of one sort: how many calls, buffers and bytes. */
 export interface TransferCount {
@@ -51,10 +52,7 @@ interface MutableCount {
 
 type MutableKinds = Map<string, { units: number; bytes: number }>;
 
-export class MeteringDevice implements BlockDevice {
-  readonly inner: BlockDevice;
-  /** Present if and only if the inner device has it. */
-  readonly trim?: (position: number, lengthBytes: number) => void;
+export class MeteringDevice extends ForwardingDevice {
   readonly #classify: ((position: number, bytes: Uint8Array) => string) | undefined;
   readonly #unitBytes: number;
   readonly #classifyReads: boolean;
@@ -69,7 +67,7 @@ export class MeteringDevice implements BlockDevice {
   #trims = 0;
 
   constructor(inner: BlockDevice, options: MeteringOptions = {}) {
-    this.inner = inner;
+    super(inner);
     this.#classify = options.classify;
     this.#unitBytes = options.unitBytes ?? Number.MAX_SAFE_INTEGER;
     this.#classifyReads = options.classifyReads ?? false;
@@ -80,18 +78,6 @@ export class MeteringDevice implements BlockDevice {
         inner.trim!(position, lengthBytes);
       };
     }
-  }
-
-  get sizeBytes(): number {
-    return this.inner.sizeBytes;
-  }
-
-  get maxSizeBytes(): number {
-    return this.inner.maxSizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.inner.readOnly;
   }
 
   /** The counts since the device was made or `reset`, as a value that does not change. */
@@ -128,48 +114,40 @@ export class MeteringDevice implements BlockDevice {
     this.#trims = 0;
   }
 
-  readSync(position: number, buffers: readonly Uint8Array[]): void {
+  override readSync(position: number, buffers: readonly Uint8Array[]): void {
     checkTransfer(this, position, buffers);
     count(this.#reads, buffers);
     this.inner.readSync(position, buffers);
     if (this.#classifyReads) this.#countKinds(this.#read, position, buffers);
   }
 
-  writeSync(position: number, buffers: readonly Uint8Array[]): void {
+  override writeSync(position: number, buffers: readonly Uint8Array[]): void {
     checkWrite(this, position, buffers);
     count(this.#syncWrites, buffers);
     this.#countKinds(this.#written, position, buffers);
     this.inner.writeSync(position, buffers);
   }
 
-  async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+  override async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
     checkWrite(this, position, buffers);
     count(this.#asyncWrites, buffers);
     this.#countKinds(this.#written, position, buffers);
     await this.inner.write(position, buffers);
   }
 
-  flush(): Promise<void> {
+  override flush(): Promise<void> {
     this.#asyncFlushes++;
     return this.inner.flush();
   }
 
-  flushSync(): void {
+  override flushSync(): void {
     this.#syncFlushes++;
     this.inner.flushSync();
   }
 
-  grow(sizeBytes: number): void {
+  override grow(sizeBytes: number): void {
     this.#grows++;
     this.inner.grow(sizeBytes);
-  }
-
-  close(): Promise<void> {
-    return this.inner.close();
-  }
-
-  closeSync(): void {
-    this.inner.closeSync();
   }
 
   #countKinds(kinds: MutableKinds, position: number, buffers: readonly Uint8Array[]): void {

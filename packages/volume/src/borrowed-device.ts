@@ -1,59 +1,55 @@
 /**
  * Somebody else's device, lent: counts what is read, and closing it does nothing. Read-only if it is lent so.
  */
-import { type BlockDevice, ReadOnlyError } from '@outwrite/blockdev';
+import { type BlockDevice, ForwardingDevice, ReadOnlyError, totalBytes } from '@outwrite/blockdev';
 
-export class BorrowedDevice implements BlockDevice {
-  readonly #device: BlockDevice;
-  readonly readOnly: boolean;
+export class BorrowedDevice extends ForwardingDevice {
+  readonly #readOnly: boolean;
   readBytes = 0;
 
   constructor(device: BlockDevice, options: { readonly readOnly: boolean }) {
-    this.#device = device;
-    this.readOnly = options.readOnly || device.readOnly;
+    super(device);
+    this.#readOnly = options.readOnly || device.readOnly;
+    if (this.#readOnly) delete this.trim;
   }
 
-  get sizeBytes(): number {
-    return this.#device.sizeBytes;
+  override get readOnly(): boolean {
+    return this.#readOnly;
   }
 
-  get maxSizeBytes(): number {
-    return this.#device.maxSizeBytes;
+  override readSync(position: number, buffers: readonly Uint8Array[]): void {
+    super.readSync(position, buffers);
+    this.readBytes += totalBytes(buffers);
   }
 
-  readSync(position: number, buffers: readonly Uint8Array[]): void {
-    this.#device.readSync(position, buffers);
-    for (const buffer of buffers) this.readBytes += buffer.length;
-  }
-
-  async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+  override async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
     this.#checkWritable();
-    await this.#device.write(position, buffers);
+    await super.write(position, buffers);
   }
 
-  writeSync(position: number, buffers: readonly Uint8Array[]): void {
+  override writeSync(position: number, buffers: readonly Uint8Array[]): void {
     this.#checkWritable();
-    this.#device.writeSync(position, buffers);
+    super.writeSync(position, buffers);
   }
 
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     this.#checkWritable();
-    await this.#device.flush();
+    await super.flush();
   }
 
-  flushSync(): void {
+  override flushSync(): void {
     this.#checkWritable();
-    this.#device.flushSync();
+    super.flushSync();
   }
 
-  grow(sizeBytes: number): void {
+  override grow(sizeBytes: number): void {
     this.#checkWritable();
-    this.#device.grow(sizeBytes);
+    super.grow(sizeBytes);
   }
 
-  async close(): Promise<void> {}
+  override async close(): Promise<void> {}
 
-  closeSync(): void {}
+  override closeSync(): void {}
 
   #checkWritable(): void {
     if (this.readOnly) throw new ReadOnlyError('the device');

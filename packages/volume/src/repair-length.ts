@@ -3,7 +3,7 @@
  * its end cannot be read. What is written there makes it longer.
  */
 import { readSlots } from '@outwrite/alloc-log';
-import { type BlockDevice, DeviceError, TruncatedError } from '@outwrite/blockdev';
+import { type BlockDevice, DeviceError, TruncatedError, totalBytes } from '@outwrite/blockdev';
 import { BorrowedDevice } from './borrowed-device.ts';
 
 /** `device`, or if it is cut short one that is not. Throws what `readSlots` throws otherwise. */
@@ -18,30 +18,28 @@ export function withoutCut(device: BlockDevice): { readonly whole: BlockDevice; 
 }
 
 class LengthenedDevice extends BorrowedDevice {
-  readonly #device: BlockDevice;
   readonly #leastBytes: number;
 
   constructor(device: BlockDevice, leastBytes: number) {
     super(device, { readOnly: device.readOnly });
-    this.#device = device;
     this.#leastBytes = leastBytes;
   }
 
   override get sizeBytes(): number {
-    return Math.max(this.#device.sizeBytes, this.#leastBytes);
+    return Math.max(this.inner.sizeBytes, this.#leastBytes);
   }
 
   override readSync(position: number, buffers: readonly Uint8Array[]): void {
-    const lengthBytes = buffers.reduce((sum, { length }) => sum + length, 0);
-    if (position + lengthBytes > this.#device.sizeBytes) {
+    const lengthBytes = totalBytes(buffers);
+    if (position + lengthBytes > this.inner.sizeBytes) {
       throw new DeviceError({ operation: 'read', position, lengthBytes }, 'the device ends before it');
     }
     super.readSync(position, buffers);
   }
 
   override writeSync(position: number, buffers: readonly Uint8Array[]): void {
-    const end = buffers.reduce((at, { length }) => at + length, position);
-    if (end > this.#device.sizeBytes) this.grow(end);
+    const end = position + totalBytes(buffers);
+    if (end > this.inner.sizeBytes) this.grow(end);
     super.writeSync(position, buffers);
   }
 }
