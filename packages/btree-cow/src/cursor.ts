@@ -30,7 +30,7 @@ import {
 import { entryCount, headsOf, prefixLengthOf } from './node-header.ts';
 import { readOverflow } from './overflow.ts';
 import { descriptorLengthBytes } from './overflow-format.ts';
-import { childPosition, searchLeaf } from './page-search.ts';
+import { childPosition, knownBelow, searchLeaf } from './page-search.ts';
 import { pooledCopy } from './pooled-copy.ts';
 import type { StoreCore } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
@@ -255,12 +255,14 @@ export class TreeCursor {
     this.#parent = NO_FRAME;
     let number = state.rootBlock;
     let frame = core.node(number, state.rootChecksum, state.rootBirth, state.level, true);
+    let knownLength = 0;
     for (let level = state.level; level > 0; level--) {
       const slab = cache.slabOf(frame);
       const base = cache.baseOf(frame);
       this.#positions[level] = 0;
       if (entryCount(slab, base) === 0) return;
-      const position = childPosition(slab, base, blockSize, this.#key, this.#keyLength);
+      const position = childPosition(slab, base, blockSize, this.#key, this.#keyLength, knownLength);
+      knownLength = knownBelow(slab, base, position, knownLength);
       this.#positions[level] = position;
       number = childBlock(slab, base, position);
       frame = core.node(

@@ -7,7 +7,7 @@
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock } from './index-page.ts';
 import { entryCount } from './node-header.ts';
-import { childPosition } from './page-search.ts';
+import { childPosition, knownBelow } from './page-search.ts';
 import { kindAndLevel } from './store-core.ts';
 import type { TreeState } from './tree-state.ts';
 
@@ -18,6 +18,7 @@ export function openLeaf(state: TreeState): Frame {
   const delta = log.openDelta;
   let number = state.rootBlock;
   let birth = state.rootBirth;
+  let knownLength = 0;
   // Leaves of the catalogue are no leaves in this sense: an opening checkpoint may have written them since their birth.
   if (state.isCatalogue) return NO_FRAME;
   for (let level = state.level; birth === delta; level--) {
@@ -28,7 +29,8 @@ export function openLeaf(state: TreeState): Frame {
     if (slab.u16[base >>> 1] !== kindAndLevel(level)) return NO_FRAME;
     if (level === 0) return frame;
     if (entryCount(slab, base) === 0) return NO_FRAME;
-    const position = childPosition(slab, base, blockSize, entry.key, entry.keyLength);
+    const position = childPosition(slab, base, blockSize, entry.key, entry.keyLength, knownLength);
+    knownLength = knownBelow(slab, base, position, knownLength);
     number = childBlock(slab, base, position);
     birth = childBirth(slab, base, position);
   }
