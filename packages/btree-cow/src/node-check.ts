@@ -100,6 +100,7 @@ function checkLeafEntries(
   const longestValue = maxInlineBytes(blockSize);
   const heads = headsOf(base);
   const offsets = leafOffsetsOf(base, count);
+  if (count === 0) fail('leaf', 'no entries', block);
   let cellBytes = 0;
   let hasOverflow = false;
   let previousHead = 0;

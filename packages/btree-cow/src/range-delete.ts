@@ -6,7 +6,7 @@
  * overflow extents, which a flag of the leaf says.
  */
 import { compareBytes } from '@outwrite/blockdev';
-import { NO_FRAME } from '@outwrite/buffer-cache';
+import { NO_FRAME, type Slab } from '@outwrite/buffer-cache';
 import { copyKey } from './leaf-entry.ts';
 import { leafCellSize, leafValueIsOverflow, removeFromLeaf } from './leaf-page.ts';
 import { MERGE_BELOW_PART, removeEntries } from './leaf-remove.ts';
@@ -48,8 +48,8 @@ function deleteQuickly(state: TreeState): 'removed' | 'absent' | 'unknown' {
   const base = cache.baseOf(frame);
   const position = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
   if (position < 0) return 'absent';
-  const leftBytes = blockSize - freeBytes(slab, base) - LEAF_ENTRY_BYTES - leafCellSize(slab, base, position);
-  if (leftBytes < blockSize / MERGE_BELOW_PART || leafValueIsOverflow(slab, base, position)) return 'unknown';
+  if (leafValueIsOverflow(slab, base, position)) return 'unknown';
+  if (!staysLargeEnough(slab, base, blockSize, position, position + 1)) return 'unknown';
   if (!core.ensureRoom(0, 0, true)) return 'unknown';
   removeFromLeaf(slab, base, position);
   state.changed();
@@ -122,12 +122,8 @@ function deleteQuicklyFrom(state: TreeState, range: RangeScratch): number {
     // Without an entry after it, the range may go on in the next leaf.
     const nextLength = end === entryCount(slab, base) ? path.copyNextSeparator(range.next) : -1;
     if (start < end) {
-      let leftBytes = blockSize - freeBytes(slab, base);
-      for (let i = start; i < end; i++) {
-        if (leafValueIsOverflow(slab, base, i)) return removedCount;
-        leftBytes -= LEAF_ENTRY_BYTES + leafCellSize(slab, base, i);
-      }
-      if (leftBytes < blockSize / MERGE_BELOW_PART || !core.ensureRoom(0, 0, true)) return removedCount;
+      for (let i = start; i < end; i++) if (leafValueIsOverflow(slab, base, i)) return removedCount;
+      if (!staysLargeEnough(slab, base, blockSize, start, end) || !core.ensureRoom(0, 0, true)) return removedCount;
       for (let i = end - 1; i >= start; i--) removeFromLeaf(slab, base, i);
       state.changed();
       removedCount += end - start;
@@ -168,6 +164,14 @@ function deleteInSteps(state: TreeState, range: RangeScratch): number {
     }
     range.goOn(nextLength);
   }
+}
+
+/** Whether a leaf without its entries `[start, end)` neither is empty, whatever prefix it has kept, nor is to be merged. */
+function staysLargeEnough(slab: Slab, base: number, blockSize: number, start: number, end: number): boolean {
+  if (end - start === entryCount(slab, base)) return false;
+  let leftBytes = blockSize - freeBytes(slab, base);
+  for (let i = start; i < end; i++) leftBytes -= LEAF_ENTRY_BYTES + leafCellSize(slab, base, i);
+  return leftBytes >= blockSize / MERGE_BELOW_PART;
 }
 
 function insertPosition(found: number): number {

@@ -1,9 +1,29 @@
 /** Deleting a range within leaves of the open delta: where it ends, and what a commit on the way does to it. */
 import { describe, expect, it } from 'vitest';
+import type { Tree } from '../src/index.ts';
 import { auditStore, formatInMemory, text } from './store-audit.ts';
 
 const DIRTY_BLOCKS = 64;
 const key = (n: number): Uint8Array => text(String(n).padStart(5, '0'));
+
+describe.each([512, 4096, 16384])('keys as long as can be, with blocks of %i bytes', (blockSize) => {
+  const longKey = (n: number): Uint8Array => new Uint8Array(blockSize / 4).fill(7).fill(n, blockSize / 4 - 1);
+  const count = 8;
+
+  it.each([
+    ['one by one', (tree: Tree, n: number) => tree.delete(longKey(n))],
+    ['as ranges', (tree: Tree, n: number) => tree.deleteRange(longKey(n), longKey(n + 1)) === 1],
+  ] as const)('leave no leaf without entries behind when they are deleted %s', (_how, remove) => {
+    const { store } = formatInMemory({ blockSize, cacheBytes: 4 << 20 });
+    const tree = store.createTree();
+    for (let i = 1; i <= count; i++) tree.put(longKey(i), new Uint8Array(blockSize / 5));
+    for (let i = count; i >= 1; i--) {
+      expect(remove(tree, i)).toBe(true);
+      expect([...tree.keys()]).toEqual(Array.from({ length: i - 1 }, (_, n) => longKey(n + 1)));
+      auditStore(store);
+    }
+  });
+});
 
 describe('a range that is deleted', () => {
   it('is that of the call, even if the caller uses the bounds for other keys when a commit is made on the way', () => {
