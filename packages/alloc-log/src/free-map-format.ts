@@ -4,7 +4,7 @@
  * A page is a whole block of bits, one a block of the volume, 1 = used; bit i of page p stands for block p * 8 * blockBytes + i. Pages
  * carry no header: the pointer that leads to them holds their checksum. A node (level 1 points to pages, level n to nodes of level n-1)
  * holds a header and entries; an entry is a pointer and the number of used blocks below it, so that opening a volume reads the nodes
- * and no page. A nil pointer stands for a page without a used block, or for a node that never had one below it.
+ * and no page. A nil pointer stands for a page without a used block (which may have a place all the same), or for a node that never had one below it.
  */
 import { CorruptionError, getU16, getU32, NIL_BLOCK, setU16, setU32 } from '@outwrite/blockdev';
 import { type BlockPointer, decodePointer, encodePointer, POINTER_BYTES } from './block-pointer.ts';
@@ -76,9 +76,9 @@ export function decodeFreeMapNode(
   for (let i = 0; i < expected.entryCount; i++) {
     const pointer = decodePointer(bytes, at, structure, expected.blockLimit);
     const usedCount = getU32(bytes, at + POINTER_BYTES);
-    // A page without a used block is not stored; a node may be, since it was stored when it had one.
-    const idle = pointer.block === NIL_BLOCK;
-    if (usedCount > capacity || (idle && usedCount > 0) || (!idle && usedCount === 0 && expected.level === 1)) {
+    // What is stored may have no used block: a node since it was stored when it had one, a page since the image that it was given a place for took
+    // its last ones, those of the image before.
+    if (usedCount > capacity || (pointer.block === NIL_BLOCK && usedCount > 0)) {
       fail('a count of used blocks is impossible', usedCount);
     }
     entries.push({ pointer, usedCount });

@@ -1,4 +1,4 @@
-import { MemoryDevice } from '@outwrite/blockdev';
+import { MemoryDevice, NIL_BLOCK } from '@outwrite/blockdev';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Extent, extentBalance } from '../src/extent.ts';
@@ -181,6 +181,32 @@ describe('the free map', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('is read again where storing it takes the last used blocks out of a page that it has given a place already', () => {
+    const device = new MemoryDevice();
+    const pageBlocks = pageBlockCount(512);
+    const map = new FreeMap(device, { blockBytes: 512, blockLimit: 2 * pageBlocks });
+    map.pages.extend(2 * pageBlocks);
+    map.pages.setUsed(0, pageBlocks);
+    // All blocks of this image lie in the second page, which has no others.
+    stored(device, map, 1);
+    for (const block of map.ownBlocks()) expect(map.pages.pageOf(block)).toBe(1);
+    const rest = Math.max(...map.ownBlocks()) + 1;
+    map.pages.setHeld(rest, 2 * pageBlocks - rest);
+    map.pages.clearUsed(1, pageBlocks - 1);
+    // And those of the next one in the first.
+    const loaded = stored(device, map, 2);
+    for (const block of map.ownBlocks()) expect(map.pages.pageOf(block)).toBe(0);
+    expect(map.pages.usedCountOf(1)).toBe(0);
+    expect([...loaded.pages.usedExtents()]).toEqual([...map.pages.usedExtents()]);
+    const again = stored(device, loaded, 3);
+    expect([...again.pages.usedExtents()]).toEqual([...loaded.pages.usedExtents()]);
+    // A page that has a place and no used block gives the place back with the first image that it changes for.
+    loaded.pages.setUsed(pageBlocks, 1);
+    loaded.pages.clearUsed(pageBlocks, 1);
+    expect([...stored(device, loaded, 4).pages.usedExtents()]).toEqual([...loaded.pages.usedExtents()]);
+    expect(loaded.pages.pointers[1]!.block).toBe(NIL_BLOCK);
   });
 
   it('lesson 28: lays an empty volume out with rising addresses', () => {
