@@ -11,7 +11,7 @@ import { CorruptionError } from '@outwrite/blockdev';
 import type { FileMap } from '@outwrite/filemap';
 import { type Operation, rethrow } from './fs-errors.ts';
 import type { Head } from './head.ts';
-import type { Inode } from './inode.ts';
+import type { ContentTimes, Inode } from './inode.ts';
 import { FLAG_MAPPED } from './inode-mode.ts';
 import { KIND } from './key-format.ts';
 
@@ -96,14 +96,15 @@ export async function writeContentInBackground(
   const change = beginMapped(head, operation, inode, false);
   const write = change.map.writeAsync(position, source);
   head.backgroundWrites.add(write);
+  let isRefused = true;
   try {
     await write;
+    isRefused = false;
   } catch (error) {
-    takeBackTime(head, inode, change);
     rethrow(error, operation);
   } finally {
     head.backgroundWrites.delete(write);
-    endMapped(head, inode, change);
+    endMapped(head, inode, change, isRefused);
   }
 }
 
@@ -192,10 +193,6 @@ interface MappedChange {
   readonly map: FileMap;
   /** What the map had counted when it began. */
   readonly changeCount: number;
-  /** The times of the inode before it, and the one that it was given. */
-  readonly before: Pick<Inode, 'mtimeSeconds' | 'mtimeNanoseconds' | 'ctimeSeconds' | 'ctimeNanoseconds'>;
-  readonly seconds: number;
-  readonly nanoseconds: number;
 }
 
 function changeMapped(
@@ -206,19 +203,20 @@ function changeMapped(
   run: (map: FileMap) => void,
 ): void {
   const change = beginMapped(head, operation, inode, reclaiming);
+  let isRefused = true;
   try {
     run(change.map);
+    isRefused = false;
   } catch (error) {
-    takeBackTime(head, inode, change);
     rethrow(error, operation);
   } finally {
-    endMapped(head, inode, change);
+    endMapped(head, inode, change, isRefused);
   }
 }
 
 /** Begins a change through `filemap`; hands a small content over to it if need be. Ends with `endMapped`, whatever happens in between. */
 function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming: boolean): MappedChange {
-  const { mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds } = inode;
+  const before = timesBefore(head, inode);
   let isNew = false;
   if (!inode.isMapped) {
     isNew = inode.sizeBytes === 0 && !inode.inlineStored;
@@ -229,35 +227,36 @@ function beginMapped(head: Head, operation: Operation, inode: Inode, reclaiming:
   // At once, so that each delta that gets a part of the change has its time.
   head.touch(inode);
   inode.changingCount++;
-  const before = { mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds };
-  return {
-    map,
-    changeCount: map.changeCount,
-    before,
-    seconds: inode.mtimeSeconds,
-    nanoseconds: inode.mtimeNanoseconds,
-  };
+  if (before !== null) head.provisionalTimes.set(inode, before);
+  return { map, changeCount: map.changeCount };
 }
 
-/** A change was refused: if nothing of it was done, and the inode got no other time meanwhile, it has again the one from before. */
-function takeBackTime(
-  head: Head,
-  inode: Inode,
-  { map, changeCount, before, seconds, nanoseconds }: MappedChange,
-): void {
-  if (map.changeCount !== changeCount || inode.changingCount > 1) return;
-  if (inode.mtimeSeconds !== seconds || inode.mtimeNanoseconds !== nanoseconds) return;
-  if (inode.ctimeSeconds !== seconds || inode.ctimeNanoseconds !== nanoseconds) return;
-  Object.assign(inode, before);
-  head.staging.recordDiffers(inode);
+/** What an inode's times were before all changes under way; null if it has got another one since the first of them began. */
+function timesBefore(head: Head, inode: Inode): ContentTimes | null {
+  const known = head.provisionalTimes.get(inode);
+  if (known !== undefined) return known;
+  if (inode.changingCount > 0) return null;
+  const { mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds } = inode;
+  return { mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds };
 }
 
-function endMapped(head: Head, inode: Inode, { map }: MappedChange): void {
+function endMapped(head: Head, inode: Inode, { map, changeCount }: MappedChange, isRefused: boolean): void {
   inode.changingCount--;
   inode.sizeBytes = map.sizeBytes;
   inode.allocatedBytes = -1;
+  if (!isRefused || map.changeCount !== changeCount) head.provisionalTimes.delete(inode);
+  else if (inode.changingCount === 0) takeBackTimes(head, inode);
   head.staging.endChange(inode);
   head.orphans.settle(inode);
+}
+
+/** All changes under way were refused with nothing done: the times are again those from before, unless others were given meanwhile. */
+function takeBackTimes(head: Head, inode: Inode): void {
+  const before = head.provisionalTimes.get(inode);
+  if (before === undefined) return;
+  head.provisionalTimes.delete(inode);
+  Object.assign(inode, before);
+  head.staging.recordDiffers(inode);
 }
 
 /** First half of a change of the record alone. */

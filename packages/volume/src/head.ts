@@ -11,7 +11,7 @@ import type { Tree, TreeStore } from '@outwrite/btree-cow';
 import { FileMaps } from '@outwrite/filemap';
 import { ContentArena } from './content-arena.ts';
 import type { Operation } from './fs-errors.ts';
-import { Inode } from './inode.ts';
+import { type ContentTimes, Inode } from './inode.ts';
 import { InodeCache, type InodeCacheLimits } from './inode-cache.ts';
 import type { VolumeRecord } from './inode-format.ts';
 import { INODE_NUMBER_LIMIT, KeyScratch, maxNameBytes } from './key-format.ts';
@@ -57,6 +57,8 @@ export class Head {
   closed = false;
   /** Writes from callers' memory that have not ended. */
   readonly backgroundWrites: Set<Promise<void>> = new Set();
+  /** The times that inodes get back if every change of content under way is refused; any other change of a record takes its inode out. */
+  readonly provisionalTimes: Map<Inode, ContentTimes> = new Map();
   /** Called before each change; the volume commits here when much is dirty. */
   beforeChange: () => void = () => {};
 
@@ -136,6 +138,7 @@ export class Head {
 
   /** Something in the record of `inode` changed now. */
   touchRecord(inode: Inode): void {
+    if (this.provisionalTimes.size !== 0) this.provisionalTimes.delete(inode);
     inode.ctimeSeconds = this.clock.seconds;
     inode.ctimeNanoseconds = this.clock.nanoseconds;
     this.staging.markInode(inode);

@@ -10,6 +10,9 @@ import type { FileMap } from '@outwrite/filemap';
 import type { DirectoryNames, NameEntry } from './directory-names.ts';
 import { FLAG_MAPPED, MODE_DIRECTORY, MODE_FILE, MODE_SYMLINK, MODE_TYPE_MASK } from './inode-mode.ts';
 
+/** The times that a change of content gives. */
+export type ContentTimes = Pick<Inode, 'mtimeSeconds' | 'mtimeNanoseconds' | 'ctimeSeconds' | 'ctimeNanoseconds'>;
+
 export class Inode {
   readonly number: number;
   /** File type and permissions. */

@@ -86,6 +86,30 @@ describe.each([512, 4096])('a full volume with blocks of %i bytes', (blockSize) 
     expect([...again.check()]).toEqual([]);
   });
 
+  it('refused changes at the same time leave the times, too, except those that another call has given', async () => {
+    let milliseconds = 1_700_000_000_000;
+    const device = new LastingDevice({ maxSizeBytes: 512 * 1024 });
+    const volume = Volume.create(device, { ...tuning, blockSize, clock: () => milliseconds });
+    volume.fs.writeFileSync('/a', new Uint8Array(2 * blockSize));
+    volume.commitSync();
+    const before = volume.fs.statSync('/a', { bigint: true });
+    const handle = await volume.fs.promises.open('/a', 'r+');
+    const refused = (): Promise<unknown> =>
+      expect(handle.write(new Uint8Array(1024 * 1024), 0, 1024 * 1024, 0)).rejects.toMatchObject({ code: 'ENOSPC' });
+    milliseconds += 1000;
+    await Promise.all([refused(), refused(), refused()]);
+    expect(volume.fs.statSync('/a', { bigint: true })).toEqual(before);
+    milliseconds += 1000;
+    const writing = refused();
+    volume.fs.chmodSync('/a', 0o600);
+    await writing;
+    const after = volume.fs.statSync('/a');
+    expect(after.ctimeMs).toBe(milliseconds);
+    expect(after.mode & 0o777).toBe(0o600);
+    await handle.close();
+    expect([...volume.check()]).toEqual([]);
+  });
+
   it.each([
     ['small files', 100],
     ['large files', 20_000],
