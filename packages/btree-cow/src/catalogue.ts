@@ -17,9 +17,9 @@ import {
   TREE_LINE_BYTES,
 } from './catalogue-format.ts';
 import { TreeCursor } from './cursor.ts';
-import { leafValueLength, leafValueStart } from './leaf-page.ts';
 import { putValue } from './leaf-put.ts';
 import { removeEntries } from './leaf-remove.ts';
+import { LEAF_CELL_HEADER_BYTES, VALUE_LENGTH_MASK } from './node-format.ts';
 import { writeHeader } from './node-header.ts';
 import { searchLeaf } from './page-search.ts';
 import { createNode, dropNode, prepareGiveUp, takeNumber } from './redirect.ts';
@@ -161,11 +161,11 @@ export class Catalogue {
   }
 
   #readLine(id: number): Uint8Array | null {
-    const position = findKey(this.root, keyOf(id), CATALOGUE_KEY_BYTES);
-    if (position < 0) return null;
-    const slab = found.slab!;
-    const start = leafValueStart(slab, found.base, position);
-    return slab.u8.slice(start, start + leafValueLength(slab, found.base, position));
+    const cell = findKey(this.root, keyOf(id), CATALOGUE_KEY_BYTES);
+    if (cell < 0) return null;
+    const { u8, u16 } = found.slab!;
+    const start = cell + LEAF_CELL_HEADER_BYTES;
+    return u8.slice(start, start + (u16[cell >>> 1]! & VALUE_LENGTH_MASK));
   }
 }
 

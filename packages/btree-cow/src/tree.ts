@@ -9,10 +9,15 @@ import { TreeCursor } from './cursor.ts';
 import { EntryIterator } from './entry-iterator.ts';
 import { type EntryRange, RangeBounds } from './entry-range.ts';
 import { checkKey, checkValue, copyKey } from './leaf-entry.ts';
-import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
 import { giveUpAhead, putValue, writeAhead } from './leaf-put.ts';
 import { touchLeaf } from './leaf-touch.ts';
-import { fitsInline, maxKeyBytes } from './node-format.ts';
+import {
+  fitsInline,
+  LEAF_CELL_HEADER_BYTES,
+  maxKeyBytes,
+  OVERFLOW_VALUE_FLAG,
+  VALUE_LENGTH_MASK,
+} from './node-format.ts';
 import { overflowBlockBound, readOverflow } from './overflow.ts';
 import { descriptorLengthBytes } from './overflow-format.ts';
 import { pooledCopy } from './pooled-copy.ts';
@@ -60,26 +65,24 @@ export class Tree {
 
   /** A copy of the value under `key`, or undefined. */
   get(key: Uint8Array): Uint8Array | undefined {
-    const position = this.#find(key);
-    if (position < 0) return undefined;
-    const slab = found.slab!;
-    const { base } = found;
-    const start = leafValueStart(slab, base, position);
-    const length = leafValueLength(slab, base, position);
-    if (leafValueIsOverflow(slab, base, position)) return readOverflow(this.#core, slab.u8, start, start + length);
-    return pooledCopy(slab.u8, slab.u32, start, length);
+    const cell = this.#find(key);
+    if (cell < 0) return undefined;
+    const { u8, u16, u32 } = found.slab!;
+    const start = cell + LEAF_CELL_HEADER_BYTES;
+    const flaggedLength = u16[cell >>> 1]!;
+    if (flaggedLength < OVERFLOW_VALUE_FLAG) return pooledCopy(u8, u32, start, flaggedLength);
+    return readOverflow(this.#core, u8, start, start + (flaggedLength & VALUE_LENGTH_MASK));
   }
 
   /** Copies the value under `key` to `target[targetStart...]` and returns its length; copies nothing if it does not fit. -1 if there is none. */
   getInto(key: Uint8Array, target: Uint8Array, targetStart: number = 0): number {
-    const position = this.#find(key);
-    if (position < 0) return -1;
-    const slab = found.slab!;
-    const { base } = found;
-    const start = leafValueStart(slab, base, position);
-    const length = leafValueLength(slab, base, position);
-    const { u8 } = slab;
-    if (leafValueIsOverflow(slab, base, position)) {
+    const cell = this.#find(key);
+    if (cell < 0) return -1;
+    const { u8, u16 } = found.slab!;
+    const start = cell + LEAF_CELL_HEADER_BYTES;
+    const flaggedLength = u16[cell >>> 1]!;
+    const length = flaggedLength & VALUE_LENGTH_MASK;
+    if (flaggedLength >= OVERFLOW_VALUE_FLAG) {
       const valueLength = descriptorLengthBytes(u8, start);
       if (targetStart + valueLength <= target.length) {
         target.set(readOverflow(this.#core, u8, start, start + length), targetStart);

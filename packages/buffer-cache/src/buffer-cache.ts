@@ -138,6 +138,30 @@ export class BufferCache {
     return this.#arena.checksumOf(frame);
   }
 
+  // --- notes ---------------------------------------------------------------------------------------------------------
+
+  /** Bytes of the note on a frame: a thirty-second of a block. */
+  get noteBytes(): number {
+    return this.#arena.noteBytes;
+  }
+
+  /**
+   * Where the note on a frame begins in its slab: a few bytes in which the user of a clean frame keeps what it has found out
+   * about the content, to be faster next time. The first half word is zero while there is no note, and becomes zero again
+   * when the content changes or the frame holds another block. `mayNote` comes before writing one. Notes are memory
+   * beyond the budget, as far as they are used.
+   */
+  noteAt(frame: Frame): number {
+    return this.#arena.noteAt(frame);
+  }
+
+  /** Whether a note on the frame may be written now: only on what is clean. */
+  mayNote(frame: Frame): boolean {
+    if (this.#table.content[frame] !== CLEAN) return false;
+    this.#arena.slabOf(frame).hasNotes = true;
+    return true;
+  }
+
   // --- physical mapping ----------------------------------------------------------------------------------------------
 
   /** The frame of a block, or NO_FRAME when it is not cached. Counts as a use. */

@@ -17,6 +17,8 @@ export class Slab {
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;
+  /** Whether anything was ever noted about one of the frames, see `BufferCache.noteAt`. */
+  hasNotes = false;
 
   constructor(sizeBytes: number) {
     const buffer = new ArrayBuffer(sizeBytes);
@@ -27,6 +29,13 @@ export class Slab {
 }
 
 const FIRST_FRAME_BYTES = 16;
+/** A note is so small a part of a frame. */
+const NOTE_PART = 32;
+/**
+ * Between the frames and the notes of a slab, so that notes do not straddle cache lines: where memory comes from glibc, a large piece begins
+ * 16 bytes into a page.
+ */
+const NOTES_GAP_BYTES = 32;
 /** Words of a cache line of the processor. */
 const LINE_WORDS = 16;
 /** Of a budget that is not smaller. A larger piece of memory at once makes V8 collect garbage at once, which is a tenth of a first opening. */
@@ -34,6 +43,8 @@ const SLAB_BYTES = 2 << 20;
 
 export class FrameArena {
   readonly blockSize: number;
+  /** Bytes of the note on a frame, a power of two. */
+  readonly noteBytes: number;
   /** Frames that the budget pays for. */
   readonly budgetFrameCount: number;
   readonly framesPerSlab: number;
@@ -45,6 +56,8 @@ export class FrameArena {
   readonly #slabShift: number;
   readonly #slabMask: number;
   readonly #blockShift: number;
+  readonly #noteShift: number;
+  readonly #notesStart: number;
   readonly #budgetSlabCount: number;
   readonly #noSlab = new Slab(0);
   /** First free frame of each slab, and the number of frames it has handed out. */
@@ -62,11 +75,14 @@ export class FrameArena {
     this.#table = table;
     this.blockSize = blockSize;
     this.#blockShift = 31 - Math.clz32(blockSize);
+    this.noteBytes = blockSize / NOTE_PART;
+    this.#noteShift = 31 - Math.clz32(this.noteBytes);
     this.budgetFrameCount = Math.floor(budgetBytes / blockSize);
     const slabBytes = Math.min(SLAB_BYTES, budgetBytes);
     this.#slabShift = 31 - Math.clz32(Math.floor(slabBytes / blockSize));
     this.framesPerSlab = 1 << this.#slabShift;
     this.#slabMask = this.framesPerSlab - 1;
+    this.#notesStart = FIRST_FRAME_BYTES + this.framesPerSlab * blockSize + NOTES_GAP_BYTES;
     this.#budgetSlabCount = Math.ceil(this.budgetFrameCount / this.framesPerSlab);
   }
 
@@ -85,6 +101,22 @@ export class FrameArena {
 
   checksumOf(frame: Frame): number {
     return xxh32(this.bytesOf(frame));
+  }
+
+  /** Where the note on a frame begins in its slab. */
+  noteAt(frame: Frame): number {
+    return this.#notesStart + ((frame & this.#slabMask) << this.#noteShift);
+  }
+
+  hasNote(frame: Frame): boolean {
+    const slab = this.slabOf(frame);
+    return slab.hasNotes && slab.u16[this.noteAt(frame) >>> 1] !== 0;
+  }
+
+  /** The content of a frame changes, and what was noted about it goes. */
+  forgetNote(frame: Frame): void {
+    const slab = this.slabOf(frame);
+    if (slab.hasNotes) slab.u16[this.noteAt(frame) >>> 1] = 0;
   }
 
   /**
@@ -120,6 +152,7 @@ export class FrameArena {
     this.#slabUsedCount[slabIndex]++;
     this.usedFrameCount++;
     this.#table.content[frame] = EMPTY;
+    this.forgetNote(frame);
     return frame;
   }
 
@@ -148,7 +181,7 @@ export class FrameArena {
     return this.slabs.length << this.#slabShift;
   }
 
-  /** Bytes that the slabs take. */
+  /** Bytes that the slabs take, with room for notes, of which nothing is touched that is not used. */
   get slabBytes(): number {
     let sizeBytes = 0;
     for (const slab of this.slabs) sizeBytes += slab.u8.length;
@@ -187,7 +220,7 @@ export class FrameArena {
   #makeSlab(): void {
     const gap = this.slabs.indexOf(this.#noSlab);
     const slabIndex = gap === -1 ? this.slabs.length : gap;
-    const slab = new Slab(FIRST_FRAME_BYTES + this.framesPerSlab * this.blockSize);
+    const slab = new Slab(this.#notesStart + this.framesPerSlab * this.noteBytes);
     const first = slabIndex << this.#slabShift;
     const end = first + this.framesPerSlab;
     this.#table.grow(end);

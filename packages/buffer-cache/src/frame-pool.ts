@@ -141,6 +141,7 @@ export class FramePool {
     table.delta[frame] = delta;
     if (table.content[frame] === DIRTY) return;
     table.content[frame] = DIRTY;
+    this.arena.forgetNote(frame);
     this.dirtyFrameCount++;
     this.#linkPending(frame);
   }
@@ -158,7 +159,9 @@ export class FramePool {
    * is.
    */
   markEmpty(frame: Frame): void {
-    if (this.table.content[frame] === CLEAN) this.table.content[frame] = EMPTY;
+    if (this.table.content[frame] !== CLEAN) return;
+    this.table.content[frame] = EMPTY;
+    this.arena.forgetNote(frame);
   }
 
   beginWrite(frame: Frame): void {
@@ -271,6 +274,7 @@ export class FramePool {
       assert(table.delta[frame] > 0 === (content === DIRTY), 'exactly the dirty frames have a delta');
       assert(content !== FREE || !inUse, 'a free frame is neither pinned nor being written');
       assert(content !== DETACHED || inUse, 'a detached frame is pinned or being written');
+      if (content !== CLEAN && content !== FREE) assert(!this.arena.hasNote(frame), 'only a clean frame has a note');
       if (content !== FREE) usedFrameCount++;
       if (content === DIRTY) dirtyFrameCount++;
       if (content === DIRTY && table.writes[frame] === 0) pendingFrameCount++;

@@ -57,6 +57,53 @@ describe.each([512, 4096, 16384])('buffer cache with blocks of %i bytes', (block
     }
   });
 
+  test('a note on a clean frame stays until the content changes or the frame holds another block', () => {
+    const { cache, checksums } = open();
+    const noteOf = (frame: Frame): number => cache.slabOf(frame).u16[cache.noteAt(frame) >>> 1]!;
+    const noted = (number: number): Frame => {
+      const frame = cache.read(number, checksums[number]!, 'leaf');
+      expect(noteOf(frame)).toBe(0);
+      expect(cache.mayNote(frame)).toBe(true);
+      cache.slabOf(frame).u8.fill(1, cache.noteAt(frame), cache.noteAt(frame) + cache.noteBytes);
+      cache.checkInvariants();
+      return frame;
+    };
+    expect(cache.noteBytes).toBe(blockSize / 32);
+
+    const kept = noted(1);
+    cache.pin(kept);
+    cache.unpin(kept);
+    cache.beginWrite(kept);
+    cache.endWrite(kept, 1);
+    for (let number = 2; number < 6; number++) noted(number);
+    expect(noteOf(kept)).toBe(0x0101);
+    for (const number of [1, 2, 3, 4, 5]) {
+      assertBytes(cache.bytesOf(cache.find(number)), pattern(blockSize, number));
+    }
+
+    const changed = noted(6);
+    cache.markDirty(changed, 1);
+    expect(noteOf(changed)).toBe(0);
+    expect(cache.mayNote(changed)).toBe(false);
+    cache.markClean(changed);
+    expect(noteOf(changed)).toBe(0);
+
+    const redirected = cache.redirect(noted(7), 50);
+    expect(noteOf(redirected)).toBe(0);
+    expect(cache.mayNote(redirected)).toBe(false);
+    cache.markDirty(redirected, 1);
+
+    const copied = noted(8);
+    cache.pin(copied);
+    expect(noteOf(cache.redirect(copied, 51))).toBe(0);
+    cache.markDirty(cache.find(51), 1);
+    cache.unpin(copied);
+
+    cache.discard(noted(9));
+    for (let number = 10; number < blockCount - 20; number++) noted(number);
+    cache.checkInvariants();
+  });
+
   test('a wrong checksum names structure, block, expected and actual value, and leaves nothing mapped', () => {
     const { cache, checksums } = open();
     const expected = { code: 'ECORRUPT', structure: 'index node', block: 3, expected: 12345, actual: checksums[3] };
