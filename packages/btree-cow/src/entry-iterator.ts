@@ -17,7 +17,9 @@ export class EntryIterator<T> implements IterableIterator<T> {
 
   /** `take` makes what is given of the entry at which the cursor stands. Throws a `RangeError` for a limit that is none. */
   constructor(cursor: TreeCursor, bounds: RangeBounds, limit: number, take: (cursor: TreeCursor) => T) {
-    if (!(limit >= 0)) throw new RangeError('a limit is not negative');
+    if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
+      throw new RangeError(`a limit is a whole number or infinity, not ${limit}`);
+    }
     this.#cursor = cursor;
     this.#bounds = bounds;
     this.#left = limit;

@@ -12,7 +12,7 @@ export interface EntryRange {
   lte?: Uint8Array;
   /** From the last to the first. */
   reverse?: boolean;
-  /** At most so many. */
+  /** At most so many: a whole number, or infinity. */
   limit?: number;
 }
 

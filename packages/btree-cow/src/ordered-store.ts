@@ -73,12 +73,15 @@ export class OrderedStore {
 
   /**
    * Makes several changes of which a crash leaves all or none. Keys, values and room for the worst case are looked at before the first
-   * change, so that an error there leaves nothing half done either.
+   * change, so that an error there leaves nothing half done either. Throws a `TypeError` for an operation of no known type.
    */
   batch(operations: readonly BatchOperation[]): void {
     let blocks = 0;
     let nodes = 0;
     for (const operation of operations) {
+      if (operation.type !== 'put' && operation.type !== 'delete') {
+        throw new TypeError(`a batch has operations of type 'put' and 'delete', not ${describe(operation)}`);
+      }
       const valueLength = operation.type === 'put' ? this.#tree.checkValue(operation.value) : 0;
       const room = this.#tree.putRoom(this.#tree.checkKey(operation.key), valueLength);
       blocks += room.blocks;
@@ -133,4 +136,9 @@ export class OrderedStore {
   stats(): TreeStoreStats {
     return this.trees.stats();
   }
+}
+
+/** The type of what is no operation, for a message. */
+function describe(operation: never): string {
+  return `'${String((operation as { readonly type?: unknown }).type)}'`;
 }

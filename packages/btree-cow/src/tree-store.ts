@@ -8,6 +8,7 @@
 import { AllocLog, type FormatOptions, type LogStats, type OpenOptions } from '@outwrite/alloc-log';
 import { type BlockDevice, OutwriteError } from '@outwrite/blockdev';
 import type { Catalogue } from './catalogue.ts';
+import { TREE_ID_LIMIT } from './catalogue-format.ts';
 import { deleteKeys } from './range-delete.ts';
 import type { RelocateValue } from './relocation.ts';
 import { StoreClient } from './store-client.ts';
@@ -86,7 +87,7 @@ export class TreeStore {
 
   hasTree(id: number): boolean {
     this.#core.checkOpen();
-    const state = this.#catalogue.stateOf(id);
+    const state = this.#known(id);
     return state !== null && !state.isDying;
   }
 
@@ -127,9 +128,15 @@ export class TreeStore {
 
   #stateOf(id: number): TreeState {
     this.#core.checkOpen();
-    const state = this.#catalogue.stateOf(id);
+    const state = this.#known(id);
     if (state === null || state.isDying) throw new OutwriteError('ENOENT', `there is no tree ${id}`);
     return state;
+  }
+
+  /** What the catalogue knows of an id; of what is none, nothing. */
+  #known(id: number): TreeState | null {
+    if (typeof id !== 'number') throw new TypeError('the id of a tree is a number');
+    return Number.isInteger(id) && id > 0 && id < TREE_ID_LIMIT ? this.#catalogue.stateOf(id) : null;
   }
 
   #faceOf(state: TreeState): Tree {

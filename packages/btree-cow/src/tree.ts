@@ -74,8 +74,11 @@ export class Tree {
     return readOverflow(this.#core, u8, start, start + (flaggedLength & VALUE_LENGTH_MASK));
   }
 
-  /** Copies the value under `key` to `target[targetStart...]` and returns its length; copies nothing if it does not fit. -1 if there is none. */
+  /** Copies the value under `key` to `target[targetStart...]` and returns its length; copies nothing if it does not fit. -1 if there is none. Throws a `RangeError` for a place that is none. */
   getInto(key: Uint8Array, target: Uint8Array, targetStart: number = 0): number {
+    if (!(targetStart >= 0 && Number.isInteger(targetStart))) {
+      throw new RangeError(`a value is copied to a place in its target, not to ${targetStart}`);
+    }
     const cell = this.#find(key);
     if (cell < 0) return -1;
     const { u8, u16 } = found.slab!;

@@ -37,6 +37,18 @@ describe('keys and values', () => {
     expect([...tree.entries()].length).toBe(1);
   });
 
+  it('are asked for, and copied, in ways that make sense', () => {
+    for (const limit of [1.5, -1, Number.NaN]) expect(() => tree.keys({ limit })).toThrow(RangeError);
+    expect([...tree.keys({ limit: 0 })]).toEqual([]);
+    const target = new Uint8Array(8);
+    for (const place of [-1, 1.5, Number.NaN]) expect(() => tree.getInto(text('k'), target, place)).toThrow(RangeError);
+    expect(() => store.tree('1' as never)).toThrow(TypeError);
+    for (const id of [0, -1, 1.5, 2 ** 40, 2 ** 50, Number.NaN]) {
+      expect(() => store.tree(id)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+      expect(store.hasTree(id)).toBe(false);
+    }
+  });
+
   it('are copied in and out', () => {
     const key = text('copied');
     const value = text('value');
@@ -263,6 +275,19 @@ describe('an ordered store', () => {
     expect(reopened.get(text('x'))).toEqual(text('y'));
     expect(reopened.delete(text('x'))).toBe(true);
     reopened.closeSync();
+  });
+
+  it('makes no batch of what is none', () => {
+    const ordered = OrderedStore.format(new MemoryDevice({ maxSizeBytes: 1 << 20 }));
+    ordered.put(text('a'), text('1'));
+    const operations = [
+      { type: 'delete', key: text('a') },
+      { type: 'del', key: text('a') },
+    ];
+    expect(() => ordered.batch(operations as never)).toThrow(
+      new TypeError("a batch has operations of type 'put' and 'delete', not 'del'"),
+    );
+    expect(ordered.has(text('a'))).toBe(true);
   });
 
   it('does not open a store of something else', () => {
