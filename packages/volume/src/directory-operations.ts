@@ -73,6 +73,19 @@ export function makeDirectory(head: Head, operation: Operation, path: string, mo
   giveName(head, parent, walker.name, inode);
 }
 
+/**
+ * The entry of the directory that `path` names, for its removal. Fails for what has no name that could be taken away: the root, and
+ * paths that end in dots; and for a link, also with a slash behind it.
+ */
+export function removableEntry(head: Head, operation: Operation, path: string): NameEntry {
+  const { walker } = head;
+  if (!walker.locateName(operation, path)) operation.fail('ENOENT');
+  if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
+  const entry = walker.entry ?? operation.fail('ENOENT');
+  if (!head.cache.named(entry).isDirectory) operation.fail('ENOTDIR');
+  return entry;
+}
+
 export function removeDirectory(head: Head, operation: Operation, path: string): void {
   head.beginChange(operation);
   const { walker } = head;
@@ -80,11 +93,8 @@ export function removeDirectory(head: Head, operation: Operation, path: string):
   let inode: Inode;
   do {
     head.staging.begin(operation, PUTS_TO_UNLINK, true);
-    if (!walker.locateName(operation, path)) operation.fail('ENOENT');
-    if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
-    entry = walker.entry ?? operation.fail('ENOENT');
+    entry = removableEntry(head, operation, path);
     inode = head.cache.named(entry);
-    if (!inode.isDirectory) operation.fail('ENOTDIR');
     if (inode.sizeBytes !== 0) operation.fail('ENOTEMPTY');
     needToUnlink(head, operation, walker.directory, entry, inode);
   } while (!head.staging.reserve(operation, PUTS_TO_UNLINK, true));

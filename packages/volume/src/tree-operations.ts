@@ -3,7 +3,7 @@
  *
  * They are not atomic (each step is) unless the caller puts them into a transaction. None recurses, so depth is bounded by memory only.
  */
-import { listNames, makeDirectory, removeDirectory } from './directory-operations.ts';
+import { listNames, makeDirectory, removableEntry, removeDirectory } from './directory-operations.ts';
 import { FsError, Operation } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import { ENTRY_DIRECTORY } from './inode-mode.ts';
@@ -47,8 +47,9 @@ export function joinPath(directory: string, name: string): string {
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
 }
 
-/** Removes the directory `path` and all below it. */
+/** Removes the directory `path` and all below it. A path that cannot be removed itself is refused while all below it is still there. */
 export function removeTree(head: Head, path: string): void {
+  removableEntry(head, new Operation('rm', path), path);
   // Directories to remove, those below after those above; the last one is being emptied.
   const stack = [path];
   for (;;) {
