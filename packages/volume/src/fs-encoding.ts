@@ -6,7 +6,7 @@
  */
 import { isUint8Array } from '@outwrite/blockdev';
 import { invalidType, invalidValue } from './fs-errors.ts';
-import { lenientUtf8Decoder, utf8Encoder } from './host.ts';
+import { decodeUtf8, lenientUtf8Decoder, utf8Encoder } from './host.ts';
 
 export interface Codec<Bytes extends Uint8Array = Uint8Array> {
   /** New bytes, all of which the caller sets. */
@@ -62,13 +62,21 @@ export type PathLike =
   | Uint8Array
   | { readonly href: string; readonly protocol: string; readonly pathname: string };
 
+/**
+ * The text of a path that is given as bytes. What is no UTF-8 becomes lone surrogates, which no name holds: so two such paths never
+ * mean the same file, and whoever looks one up fails with `EINVAL` that names the call and the path.
+ */
+function textOfPath(bytes: Uint8Array): string {
+  return decodeUtf8(bytes, 0, bytes.length) ?? lenientUtf8Decoder.decode(bytes).replaceAll('\ufffd', '\udcff');
+}
+
 /** A path as a text. Throws a `TypeError` for what is none, and for one that holds a zero character. */
 export function pathOf(path: PathLike, argument = 'path'): string {
   if (typeof path === 'string') {
     if (path.includes('\0')) throw invalidValue(argument, 'must be a path without null bytes');
     return path;
   }
-  if (isUint8Array(path)) return pathOf(lenientUtf8Decoder.decode(path), argument);
+  if (isUint8Array(path)) return pathOf(textOfPath(path), argument);
   if (typeof path === 'object' && path !== null && typeof path.href === 'string' && typeof path.pathname === 'string') {
     if (path.protocol !== 'file:') throw invalidValue(argument, 'must be a URL of scheme file');
     return pathOf(decodeURIComponent(path.pathname), argument);
