@@ -5,7 +5,7 @@
  */
 
 import { ClosedError } from '@outwrite/blockdev';
-import { modeOf } from './attributes.ts';
+import { beginOpenAttributes, changeMode, modeOf } from './attributes.ts';
 import { findDirectory, type ListedName, listNames } from './directory-operations.ts';
 import { readContent } from './file-content.ts';
 import {
@@ -199,6 +199,9 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
       const flags = WRITE_FLAGS | ((mode & COPYFILE_EXCL) !== 0 ? O_EXCL : 0);
       const output = openFile(this.head, operation, to, flags, permissions);
       try {
+        // Exactly those of the source: the umask is for new files, and a file that was there takes them on, too.
+        beginOpenAttributes(this.head, operation, output.inode);
+        changeMode(this.head, output.inode, permissions);
         const buffer = new Uint8Array(Math.min(COPY_BYTES, inode.sizeBytes));
         for (;;) {
           const byteCount = readFile(this.head, operation, input, buffer, null);
