@@ -51,6 +51,9 @@ export function takeName(head: Head, directory: Inode, entry: NameEntry): void {
   head.touch(directory);
 }
 
+/** What `mkdir` takes of a mode: setuid and setgid mean nothing on a new directory, and Linux drops them. */
+const MODE_NEW_DIRECTORY = 0o1777;
+
 /** The permissions of something new. */
 export function newMode(head: Head, type: number, mode: number): number {
   return type | (mode & MODE_PERMISSIONS & ~head.options.umask);
@@ -67,7 +70,7 @@ export function makeDirectory(head: Head, operation: Operation, path: string, mo
     needToCreate(head, operation, walker.directory, walker.name);
   } while (!head.staging.reserve(operation, PUTS_TO_CREATE, false));
   const parent = walker.directory;
-  const inode = head.makeInode(newMode(head, MODE_DIRECTORY, mode));
+  const inode = head.makeInode(newMode(head, MODE_DIRECTORY, mode & MODE_NEW_DIRECTORY));
   inode.linkCount = 2;
   parent.linkCount++;
   giveName(head, parent, walker.name, inode);

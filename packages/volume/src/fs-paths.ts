@@ -17,7 +17,7 @@ import { ENTRY_DIRECTORY } from './inode-mode.ts';
 import { link, readLink, symlink, unlink } from './links.ts';
 import { rename } from './rename.ts';
 import { type TimeLike, timestampOf } from './timestamp.ts';
-import { joinPath, makeDirectories, remove } from './tree-operations.ts';
+import { joinPath, makeDirectories, remove, removeDirectories } from './tree-operations.ts';
 import { getXattr, listXattrs, removeXattr, setXattr, type XattrMode } from './xattrs.ts';
 
 export interface MkdirOptions {
@@ -31,6 +31,10 @@ export interface ReaddirOptions {
   readonly recursive?: boolean | undefined;
 }
 
+export interface RmdirOptions {
+  readonly recursive?: boolean | undefined;
+}
+
 export interface RmOptions {
   readonly force?: boolean | undefined;
   readonly recursive?: boolean | undefined;
@@ -39,6 +43,11 @@ export interface RmOptions {
 const NAME_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 /** `f_type` of `statfs`: "OWFS" read as bytes. */
 const STATFS_TYPE = 0x5346574f;
+
+/** A length to cut to. As in Node, a negative integer means nothing at all. */
+function lengthOf(length: number): number {
+  return checkSize('len', Number.isSafeInteger(length) ? Math.max(0, length) : length);
+}
 
 export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<Bytes> {
   accessSync(path: PathLike, mode: number = fsConstants.F_OK): void {
@@ -145,11 +154,12 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
     return undefined;
   }
 
-  mkdtempSync(prefix: string, options?: EncodingOption): string {
+  mkdtempSync(prefix: PathLike, options?: EncodingOption): string {
     encodingOf(options);
-    const operation = new Operation('mkdtemp', `${pathOf(prefix, 'prefix')}XXXXXX`);
+    const start = pathOf(prefix, 'prefix');
+    const operation = new Operation('mkdtemp', `${start}XXXXXX`);
     for (;;) {
-      let path = prefix;
+      let path = start;
       for (let i = 0; i < 6; i++) path += NAME_CHARACTERS[Math.floor(Math.random() * NAME_CHARACTERS.length)];
       try {
         makeDirectory(this.head, operation, path, 0o700);
@@ -202,9 +212,11 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
     return bytes;
   }
 
-  rmdirSync(path: PathLike): void {
+  rmdirSync(path: PathLike, options?: RmdirOptions): void {
     const name = pathOf(path);
-    removeDirectory(this.head, new Operation('rmdir', name), name);
+    const operation = new Operation('rmdir', name);
+    if (options?.recursive === true) removeDirectories(this.head, operation, name);
+    else removeDirectory(this.head, operation, name);
   }
 
   rmSync(path: PathLike, options?: RmOptions): void {
@@ -246,11 +258,11 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
   truncateSync(path: PathLike, length: number = 0): void {
     const name = pathOf(path);
     const operation = new Operation('truncate', name);
-    checkSize('len', length);
+    const sizeBytes = lengthOf(length);
     this.head.beginChange(operation);
     const inode = this.head.walker.resolve(operation, name, true);
     if (inode.isDirectory) operation.fail('EISDIR');
-    resizeContent(this.head, operation, inode, length);
+    resizeContent(this.head, operation, inode, sizeBytes);
   }
 
   chmodSync(path: PathLike, mode: number | string): void {

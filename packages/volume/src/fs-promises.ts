@@ -9,7 +9,7 @@ import { FileHandle, type HandleContext } from './file-handle.ts';
 import type { StatOptions } from './fs-descriptors.ts';
 import { bytesOf, type Codec, type DataLike, type EncodingOption, type PathLike } from './fs-encoding.ts';
 import { fsConstants, type OpenFlags } from './fs-flags.ts';
-import type { MkdirOptions, ReaddirOptions, RmOptions } from './fs-paths.ts';
+import type { MkdirOptions, ReaddirOptions, RmdirOptions, RmOptions } from './fs-paths.ts';
 import type { BigIntStats, Dirent, Stats, StatsFs } from './fs-stats.ts';
 import { bindMethods, type Dir, type ReadFileOptions, type SyncFs, type WriteFileOptions } from './fs-sync.ts';
 import type { Head } from './head.ts';
@@ -131,7 +131,7 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return this.#fs.mkdirSync(path, options);
   }
 
-  async mkdtemp(prefix: string, options?: EncodingOption): Promise<string> {
+  async mkdtemp(prefix: PathLike, options?: EncodingOption): Promise<string> {
     return this.#fs.mkdtempSync(prefix, options);
   }
 
@@ -156,8 +156,8 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return this.#fs.opendirSync(path, options);
   }
 
-  async rmdir(path: PathLike): Promise<void> {
-    this.#fs.rmdirSync(path);
+  async rmdir(path: PathLike, options?: RmdirOptions): Promise<void> {
+    this.#fs.rmdirSync(path, options);
   }
 
   async rm(path: PathLike, options?: RmOptions): Promise<void> {

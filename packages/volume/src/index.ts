@@ -5,7 +5,7 @@ export type { StatOptions, TransferOptions } from './fs-descriptors.ts';
 export type { DataLike, EncodingOption, PathLike } from './fs-encoding.ts';
 export { FsError, type PosixCode } from './fs-errors.ts';
 export { fsConstants, type OpenFlags } from './fs-flags.ts';
-export type { MkdirOptions, ReaddirOptions, RmOptions } from './fs-paths.ts';
+export type { MkdirOptions, ReaddirOptions, RmdirOptions, RmOptions } from './fs-paths.ts';
 export { FsPromises } from './fs-promises.ts';
 export { BigIntStats, Dirent, Stats, type StatsFs } from './fs-stats.ts';
 export { Dir, type ReadFileOptions, SyncFs, type WriteFileOptions } from './fs-sync.ts';

@@ -15,6 +15,7 @@ const PAGE_NAMES = 1024;
 /** Makes `path` and the directories above it that are missing. Returns the first one made; undefined when all were there. */
 export function makeDirectories(head: Head, operation: Operation, path: string, mode: number): string | undefined {
   head.beginChange(operation);
+  if (path === '') operation.fail('ENOENT');
   const found = head.walker.find(operation, path, true);
   if (found !== null) {
     if (!found.isDirectory) operation.fail('EEXIST');
@@ -71,6 +72,13 @@ export function removeTree(head: Head, path: string): void {
       else unlink(head, new Operation('rm', child), child);
     }
   }
+}
+
+/** As `fs.rmdir` with `recursive`. */
+export function removeDirectories(head: Head, operation: Operation, path: string): void {
+  head.beginChange(operation);
+  removableEntry(head, operation, path);
+  removeTree(head, path);
 }
 
 /** As `fs.rm`. */

@@ -1,0 +1,94 @@
+/** Arguments that are seldom given: each does what it does in `node:fs`. */
+import { MemoryDevice } from '@outwrite/blockdev';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Volume } from '../src/index.ts';
+
+let fs: Volume['fs'];
+
+beforeEach(() => {
+  const device = new MemoryDevice({ maxSizeBytes: 16 << 20 });
+  fs = Volume.create(device, { autoCommitMilliseconds: 0, umask: 0o022 }).fs;
+});
+
+describe('mkdtemp', () => {
+  it.each([
+    ['a text', '/made-'],
+    ['bytes', new TextEncoder().encode('/made-')],
+    ['a URL', new URL('file:///made-')],
+  ])('takes %s', async (_title, prefix) => {
+    const made = [fs.mkdtempSync(prefix), await fs.promises.mkdtemp(prefix)];
+    for (const path of made) expect(path).toMatch(/^\/made-[A-Za-z0-9]{6}$/);
+    expect(fs.readdirSync('/').map((name) => `/${name}`)).toEqual(made.sort());
+  });
+});
+
+describe('mkdir', () => {
+  it('of an empty path is ENOENT, recursive too', () => {
+    for (const recursive of [false, true]) {
+      expect(() => fs.mkdirSync('', { recursive })).toThrow(
+        expect.objectContaining({ code: 'ENOENT', syscall: 'mkdir', path: '' }),
+      );
+    }
+  });
+
+  it.each([
+    [0o6777, 0o755],
+    [0o1777, 0o1755],
+    [0o7777, 0o1755],
+    [0o2700, 0o700],
+  ])('drops setuid and setgid and keeps sticky: %o', (mode, expected) => {
+    fs.mkdirSync('/single', mode);
+    fs.mkdirSync('/many/more', { mode, recursive: true });
+    for (const path of ['/single', '/many', '/many/more']) expect(fs.statSync(path).mode).toBe(0o40000 | expected);
+  });
+});
+
+describe('truncate', () => {
+  it('to less than nothing cuts to nothing', async () => {
+    for (const cut of [() => fs.truncateSync('/file', -5), () => fs.promises.truncate('/file', -1)]) {
+      fs.writeFileSync('/file', 'content');
+      await cut();
+      expect(fs.readFileSync('/file')).toEqual(new Uint8Array(0));
+    }
+  });
+
+  it.each([1.5, -1.5, Number.NaN, Number.NEGATIVE_INFINITY, 2 ** 60, -(2 ** 60)])('refuses %d', (length) => {
+    fs.writeFileSync('/file', 'content');
+    expect(() => fs.truncateSync('/file', length)).toThrow(RangeError);
+    expect(fs.readFileSync('/file', 'utf8')).toBe('content');
+  });
+});
+
+describe('rmdir with recursive', () => {
+  beforeEach(() => {
+    fs.mkdirSync('/a/b', { recursive: true });
+    fs.writeFileSync('/a/b/f', '');
+    fs.symlinkSync('a', '/l');
+  });
+
+  it('removes what is below', async () => {
+    fs.rmdirSync('/a/b', { recursive: true });
+    expect(fs.readdirSync('/a')).toEqual([]);
+    fs.mkdirSync('/a/b');
+    await fs.promises.rmdir('/a/', { recursive: true });
+    expect(fs.readdirSync('/')).toEqual(['l']);
+  });
+
+  it.each([
+    ['/a/b/f', 'ENOTDIR'],
+    ['/l', 'ENOTDIR'],
+    ['/l/', 'ENOTDIR'],
+    ['/missing', 'ENOENT'],
+    ['/a/.', 'EINVAL'],
+    ['/', 'EPERM'],
+  ])('refuses %s', async (path, code) => {
+    const failure = expect.objectContaining({ code, syscall: 'rmdir', path });
+    expect(() => fs.rmdirSync(path, { recursive: true })).toThrow(failure);
+    await expect(fs.promises.rmdir(path, { recursive: true })).rejects.toEqual(failure);
+    expect(fs.readdirSync('/', { recursive: true }).sort()).toEqual(['a', 'a/b', 'a/b/f', 'l']);
+  });
+
+  it('without it refuses what is not empty', () => {
+    expect(() => fs.rmdirSync('/a', { recursive: false })).toThrow(expect.objectContaining({ code: 'ENOTEMPTY' }));
+  });
+});
