@@ -98,8 +98,33 @@ export function bytesOf(data: DataLike, encoding: string, codec: Codec): Uint8Ar
 /** Options that are an encoding, or hold one. */
 export type EncodingOption = { readonly encoding?: string | null | undefined } | string | null | undefined;
 
-/** The encoding that options name; null for bytes. */
+/** Options that ask for bytes where a text is usual. */
+export type BufferEncodingOption = 'buffer' | { readonly encoding: 'buffer' };
+
+/** The encoding that options name; null where they name none. */
 export function encodingOf(options: EncodingOption): string | null {
-  if (typeof options === 'string') return options;
-  return options?.encoding ?? null;
+  return (typeof options === 'string' ? options : options?.encoding) || null;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function newBytes<Bytes extends Uint8Array>(codec: Codec<Bytes>, source: Uint8Array): Bytes {
+  const bytes = codec.allocate(source.length);
+  bytes.set(source);
+  return bytes;
+}
+
+/**
+ * Makes of a name or path what callers see of it: the text, its bytes in UTF-8, or these in the encoding that the options name. Throws
+ * here, before anything is done, for an encoding that the codec does not know.
+ */
+export function nameCoder<Bytes extends Uint8Array>(
+  codec: Codec<Bytes>,
+  options: EncodingOption,
+): (name: string) => string | Bytes {
+  const encoding = encodingOf(options);
+  if (encoding === null || UTF8_NAMES.has(encoding)) return (name) => name;
+  if (encoding === 'buffer') return (name) => newBytes(codec, utf8Encoder.encode(name));
+  codec.decode(NO_BYTES, encoding);
+  return (name) => codec.decode(utf8Encoder.encode(name), encoding);
 }

@@ -7,11 +7,18 @@ import { beginAttributes, changeMode, changeOwner, changeTimes, modeOf } from '.
 import { findDirectory, listNames, makeDirectory, removeDirectory } from './directory-operations.ts';
 import { resizeContent } from './file-content.ts';
 import { checkSize, DescriptorFs, type StatOptions } from './fs-descriptors.ts';
-import { bytesOf, type DataLike, type EncodingOption, encodingOf, type PathLike, pathOf } from './fs-encoding.ts';
+import {
+  type BufferEncodingOption,
+  bytesOf,
+  type DataLike,
+  type EncodingOption,
+  nameCoder,
+  type PathLike,
+  pathOf,
+} from './fs-encoding.ts';
 import { FsError, Operation } from './fs-errors.ts';
 import { fsConstants } from './fs-flags.ts';
 import { BigIntStats, Dirent, Stats, type StatsFs } from './fs-stats.ts';
-import { utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import { ENTRY_DIRECTORY } from './inode-mode.ts';
 import { link, readLink, symlink, unlink } from './links.ts';
@@ -132,14 +139,16 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
     return Object.fromEntries(entries) as unknown as StatsFs<bigint>;
   }
 
-  realpathSync(path: PathLike, options?: EncodingOption): string {
+  realpathSync(path: PathLike, options: BufferEncodingOption): Bytes;
+  realpathSync(path: PathLike, options?: EncodingOption): string;
+  realpathSync(path: PathLike, options?: EncodingOption): string | Bytes {
+    const coded = nameCoder(this.codec, options);
     const name = pathOf(path);
     const operation = new Operation('realpath', name);
-    encodingOf(options);
     this.head.begin();
     const { walker } = this.head;
     if (!walker.locateWithStack(operation, name, true) || walker.inode() === null) operation.fail('ENOENT');
-    return walker.realPath();
+    return coded(walker.realPath());
   }
 
   mkdirSync(path: PathLike, options: MkdirOptions & { recursive: true }): string | undefined;
@@ -154,8 +163,10 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
     return undefined;
   }
 
-  mkdtempSync(prefix: PathLike, options?: EncodingOption): string {
-    encodingOf(options);
+  mkdtempSync(prefix: PathLike, options: BufferEncodingOption): Bytes;
+  mkdtempSync(prefix: PathLike, options?: EncodingOption): string;
+  mkdtempSync(prefix: PathLike, options?: EncodingOption): string | Bytes {
+    const coded = nameCoder(this.codec, options);
     const start = pathOf(prefix, 'prefix');
     const operation = new Operation('mkdtemp', `${start}XXXXXX`);
     for (;;) {
@@ -163,7 +174,7 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
       for (let i = 0; i < 6; i++) path += NAME_CHARACTERS[Math.floor(Math.random() * NAME_CHARACTERS.length)];
       try {
         makeDirectory(this.head, operation, path, 0o700);
-        return path;
+        return coded(path);
       } catch (error) {
         if (!(error instanceof FsError && error.code === 'EEXIST')) throw error;
       }
@@ -181,9 +192,10 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
     path: PathLike,
     options?: ReaddirOptions | string | null,
   ): string[] | Bytes[] | Dirent[] | Dirent<Bytes>[] {
-    const given = typeof options === 'object' && options !== null ? options : { encoding: options };
-    const withTypes = 'withFileTypes' in given && given.withFileTypes === true;
-    const recursive = 'recursive' in given && given.recursive === true;
+    const given = typeof options === 'object' && options !== null ? options : {};
+    const withTypes = given.withFileTypes === true;
+    const recursive = given.recursive === true;
+    const coded = nameCoder(this.codec, options);
     const base = pathOf(path);
     const found: (string | Bytes | Dirent | Dirent<Bytes>)[] = [];
     // Directories to list, relative to `base`, breadth first as in Node.
@@ -197,19 +209,10 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
       for (const { name, type } of listNames(this.head, inode, null, Number.POSITIVE_INFINITY)) {
         const below = relative === '' ? name : joinPath(relative, name);
         if (recursive && type === ENTRY_DIRECTORY) queue.push(below);
-        const shown = withTypes ? name : below;
-        const coded = given.encoding === 'buffer' ? this.#bytesOfName(shown) : shown;
-        found.push(withTypes ? (new Dirent(coded, directory, type) as Dirent | Dirent<Bytes>) : coded);
+        found.push(withTypes ? (new Dirent(coded(name), directory, type) as Dirent | Dirent<Bytes>) : coded(below));
       }
     }
     return found as string[] | Bytes[] | Dirent[] | Dirent<Bytes>[];
-  }
-
-  #bytesOfName(name: string): Bytes {
-    const encoded = utf8Encoder.encode(name);
-    const bytes = this.codec.allocate(encoded.length);
-    bytes.set(encoded);
-    return bytes;
   }
 
   rmdirSync(path: PathLike, options?: RmdirOptions): void {
@@ -247,12 +250,12 @@ export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<
     symlink(this.head, new Operation('symlink', text, name), text, name);
   }
 
-  readlinkSync(path: PathLike, options: 'buffer' | { encoding: 'buffer' }): Bytes;
+  readlinkSync(path: PathLike, options: BufferEncodingOption): Bytes;
   readlinkSync(path: PathLike, options?: EncodingOption): string;
   readlinkSync(path: PathLike, options?: EncodingOption): string | Bytes {
+    const coded = nameCoder(this.codec, options);
     const name = pathOf(path);
-    const target = readLink(this.head, new Operation('readlink', name), name);
-    return encodingOf(options) === 'buffer' ? this.#bytesOfName(target) : target;
+    return coded(readLink(this.head, new Operation('readlink', name), name));
   }
 
   truncateSync(path: PathLike, length: number = 0): void {

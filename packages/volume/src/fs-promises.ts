@@ -7,12 +7,26 @@
 
 import { FileHandle, type HandleContext } from './file-handle.ts';
 import type { StatOptions } from './fs-descriptors.ts';
-import { bytesOf, type Codec, type DataLike, type EncodingOption, type PathLike } from './fs-encoding.ts';
+import {
+  type BufferEncodingOption,
+  bytesOf,
+  type Codec,
+  type DataLike,
+  type EncodingOption,
+  type PathLike,
+} from './fs-encoding.ts';
 import { fsConstants, type OpenFlags } from './fs-flags.ts';
 import type { MkdirOptions, ReaddirOptions, RmdirOptions, RmOptions } from './fs-paths.ts';
 import type { BigIntStats, Dirent, Stats, StatsFs } from './fs-stats.ts';
-import { bindMethods, type Dir, type ReadFileOptions, type SyncFs, type WriteFileOptions } from './fs-sync.ts';
+import {
+  bindMethods,
+  type OpendirOptions,
+  type ReadFileOptions,
+  type SyncFs,
+  type WriteFileOptions,
+} from './fs-sync.ts';
 import type { Head } from './head.ts';
+import type { Dir } from './open-directory.ts';
 import type { OpenFile } from './open-files.ts';
 import type { TimeLike } from './timestamp.ts';
 import type { XattrMode } from './xattrs.ts';
@@ -123,7 +137,9 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return options?.bigint === true ? this.#fs.statfsSync(path, { bigint: true }) : this.#fs.statfsSync(path);
   }
 
-  async realpath(path: PathLike, options?: EncodingOption): Promise<string> {
+  realpath(path: PathLike, options: BufferEncodingOption): Promise<Bytes>;
+  realpath(path: PathLike, options?: EncodingOption): Promise<string>;
+  async realpath(path: PathLike, options?: EncodingOption): Promise<string | Bytes> {
     return this.#fs.realpathSync(path, options);
   }
 
@@ -131,7 +147,9 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return this.#fs.mkdirSync(path, options);
   }
 
-  async mkdtemp(prefix: PathLike, options?: EncodingOption): Promise<string> {
+  mkdtemp(prefix: PathLike, options: BufferEncodingOption): Promise<Bytes>;
+  mkdtemp(prefix: PathLike, options?: EncodingOption): Promise<string>;
+  async mkdtemp(prefix: PathLike, options?: EncodingOption): Promise<string | Bytes> {
     return this.#fs.mkdtempSync(prefix, options);
   }
 
@@ -152,7 +170,9 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return this.#fs.readdirSync(path, options as string);
   }
 
-  async opendir(path: PathLike, options?: EncodingOption | { bufferSize?: number | undefined }): Promise<Dir> {
+  opendir(path: PathLike, options: BufferEncodingOption): Promise<Dir<Bytes>>;
+  opendir(path: PathLike, options?: OpendirOptions | string | null): Promise<Dir>;
+  async opendir(path: PathLike, options?: OpendirOptions | string | null): Promise<Dir | Dir<Bytes>> {
     return this.#fs.opendirSync(path, options);
   }
 
@@ -184,10 +204,10 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     this.#fs.symlinkSync(target, path, type);
   }
 
-  readlink(path: PathLike, options: 'buffer' | { encoding: 'buffer' }): Promise<Bytes>;
+  readlink(path: PathLike, options: BufferEncodingOption): Promise<Bytes>;
   readlink(path: PathLike, options?: EncodingOption): Promise<string>;
   async readlink(path: PathLike, options?: EncodingOption): Promise<string | Bytes> {
-    return this.#fs.readlinkSync(path, options as 'buffer');
+    return this.#fs.readlinkSync(path, options);
   }
 
   async truncate(path: PathLike, length?: number): Promise<void> {

@@ -4,25 +4,24 @@
  * Methods are bound, so they can be taken off the object as people do with `node:fs`.
  */
 
-import { ClosedError } from '@outwrite/blockdev';
 import { beginOpenAttributes, changeMode, modeOf } from './attributes.ts';
-import { findDirectory, type ListedName, listNames } from './directory-operations.ts';
+import { findDirectory } from './directory-operations.ts';
 import { readContent } from './file-content.ts';
 import {
+  type BufferEncodingOption,
   bytesOf,
   type Codec,
   type DataLike,
-  type EncodingOption,
   encodingOf,
+  nameCoder,
   type PathLike,
   pathOf,
 } from './fs-encoding.ts';
 import { Operation } from './fs-errors.ts';
 import { flagsOf, fsConstants, type OpenFlags } from './fs-flags.ts';
 import { PathFs } from './fs-paths.ts';
-import { Dirent } from './fs-stats.ts';
 import type { Head } from './head.ts';
-import type { Inode } from './inode.ts';
+import { Dir } from './open-directory.ts';
 import { closeFile, type OpenFile, openFile, readFile, writeFile, writeSmallFile } from './open-files.ts';
 
 export interface ReadFileOptions {
@@ -38,70 +37,18 @@ export interface WriteFileOptions {
   readonly flush?: boolean | undefined;
 }
 
+export interface OpendirOptions {
+  readonly encoding?: string | null | undefined;
+  /** Names read at once are as many as suit the volume. */
+  readonly bufferSize?: number | undefined;
+  readonly recursive?: boolean | undefined;
+}
+
 /** Bytes moved at once where a file is copied or read from its own position. */
 const COPY_BYTES = 1 << 20;
-/** Names read at once from an open directory. */
-const PAGE_NAMES = 1024;
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fsConstants;
 const WRITE_FLAGS = O_WRONLY | O_CREAT | O_TRUNC;
-
-/** An open directory, as `fs.Dir`: its names in the order of their bytes, a page at a time. Names that come and go meanwhile may be missed. */
-export class Dir {
-  readonly path: string;
-  readonly #head: Head;
-  readonly #inode: Inode;
-  #page: ListedName[] = [];
-  #next = 0;
-  #last: string | null = null;
-  #ended = false;
-  #closed = false;
-
-  constructor(head: Head, inode: Inode, path: string) {
-    this.#head = head;
-    this.#inode = inode;
-    this.path = path;
-    inode.openCount++;
-  }
-
-  readSync(): Dirent | null {
-    if (this.#closed) throw new ClosedError('the directory handle');
-    if (this.#next === this.#page.length) {
-      if (this.#ended) return null;
-      this.#head.begin();
-      this.#page = this.#inode.removed ? [] : listNames(this.#head, this.#inode, this.#last, PAGE_NAMES);
-      this.#next = 0;
-      if (this.#page.length < PAGE_NAMES) this.#ended = true;
-      if (this.#page.length === 0) return null;
-    }
-    const { name, type } = this.#page[this.#next++];
-    this.#last = name;
-    return new Dirent(name, this.path, type);
-  }
-
-  async read(): Promise<Dirent | null> {
-    return this.readSync();
-  }
-
-  closeSync(): void {
-    if (this.#closed) throw new ClosedError('the directory handle');
-    this.#closed = true;
-    this.#inode.openCount--;
-    this.#head.orphans.settle(this.#inode);
-  }
-
-  async close(): Promise<void> {
-    this.closeSync();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Dirent, void> {
-    try {
-      for (let entry = this.readSync(); entry !== null; entry = this.readSync()) yield entry;
-    } finally {
-      if (!this.#closed) this.closeSync();
-    }
-  }
-}
 
 export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes> {
   readonly constants: typeof fsConstants = fsConstants;
@@ -216,10 +163,15 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
     }
   }
 
-  opendirSync(path: PathLike, _options?: EncodingOption | { bufferSize?: number | undefined }): Dir {
+  opendirSync(path: PathLike, options: BufferEncodingOption): Dir<Bytes>;
+  opendirSync(path: PathLike, options?: OpendirOptions | string | null): Dir;
+  opendirSync(path: PathLike, options?: OpendirOptions | string | null): Dir | Dir<Bytes> {
+    const coded = nameCoder(this.codec, options) as (name: string) => string;
+    const recursive = typeof options === 'object' && options?.recursive === true;
     const name = pathOf(path);
     this.head.begin();
-    return new Dir(this.head, findDirectory(this.head, new Operation('opendir', name), name), name);
+    const inode = findDirectory(this.head, new Operation('opendir', name), name);
+    return new Dir(this.head, inode, name, { recursive, coded });
   }
 }
 

@@ -2,13 +2,13 @@
 
 export { FileHandle } from './file-handle.ts';
 export type { StatOptions, TransferOptions } from './fs-descriptors.ts';
-export type { DataLike, EncodingOption, PathLike } from './fs-encoding.ts';
+export type { BufferEncodingOption, DataLike, EncodingOption, PathLike } from './fs-encoding.ts';
 export { FsError, type PosixCode } from './fs-errors.ts';
 export { fsConstants, type OpenFlags } from './fs-flags.ts';
 export type { MkdirOptions, ReaddirOptions, RmdirOptions, RmOptions } from './fs-paths.ts';
 export { FsPromises } from './fs-promises.ts';
 export { BigIntStats, Dirent, Stats, type StatsFs } from './fs-stats.ts';
-export { Dir, type ReadFileOptions, SyncFs, type WriteFileOptions } from './fs-sync.ts';
+export { type OpendirOptions, type ReadFileOptions, SyncFs, type WriteFileOptions } from './fs-sync.ts';
 export {
   INODE_RECORD_BYTES,
   SHORT_TARGET_BYTES,
@@ -17,6 +17,7 @@ export {
   VOLUME_RECORD_VERSION,
 } from './inode-format.ts';
 export { KIND, maxNameBytes, RECORD_KEY_BYTES, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
+export { Dir } from './open-directory.ts';
 export { LINK_LIMIT, PATH_BYTES_LIMIT } from './path-walk.ts';
 export type { RepairChange } from './repair-state.ts';
 export type { TimeLike } from './timestamp.ts';
