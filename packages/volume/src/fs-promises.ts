@@ -5,6 +5,7 @@
  * for. What does wait: large writes, which run in the background from the caller's memory, and commits.
  */
 
+import { type AbortOption, checkSignal } from './abort-signal.ts';
 import { FileHandle, type HandleContext } from './file-handle.ts';
 import type { StatOptions } from './fs-descriptors.ts';
 import {
@@ -65,17 +66,21 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
 
   readFile(
     path: PathLike | FileHandle<Bytes>,
-    options: { encoding: string; flag?: OpenFlags | undefined } | string,
+    options: ({ encoding: string; flag?: OpenFlags | undefined } & AbortOption) | string,
   ): Promise<string>;
   readFile(
     path: PathLike | FileHandle<Bytes>,
-    options?: { encoding?: null | undefined; flag?: OpenFlags | undefined } | null,
+    options?: ({ encoding?: null | undefined; flag?: OpenFlags | undefined } & AbortOption) | null,
   ): Promise<Bytes>;
-  readFile(path: PathLike | FileHandle<Bytes>, options?: ReadFileOptions | string | null): Promise<string | Bytes>;
+  readFile(
+    path: PathLike | FileHandle<Bytes>,
+    options?: (ReadFileOptions & AbortOption) | string | null,
+  ): Promise<string | Bytes>;
   async readFile(
     path: PathLike | FileHandle<Bytes>,
-    options?: ReadFileOptions | string | null,
+    options?: (ReadFileOptions & AbortOption) | string | null,
   ): Promise<string | Bytes> {
+    checkSignal(options);
     if (path instanceof FileHandle) return path.readFile(options);
     return this.#fs.readFileSync(path, options);
   }
@@ -83,8 +88,9 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
   async writeFile(
     path: PathLike | FileHandle<Bytes>,
     data: DataLike,
-    options?: WriteFileOptions | string | null,
+    options?: (WriteFileOptions & AbortOption) | string | null,
   ): Promise<void> {
+    checkSignal(options);
     if (path instanceof FileHandle) {
       await path.writeFile(data, options);
       return;
@@ -109,7 +115,7 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
   async appendFile(
     path: PathLike | FileHandle<Bytes>,
     data: DataLike,
-    options?: WriteFileOptions | string | null,
+    options?: (WriteFileOptions & AbortOption) | string | null,
   ): Promise<void> {
     const given = typeof options === 'object' && options !== null ? options : { encoding: options };
     await this.writeFile(path, data, { flag: 'a', ...given });

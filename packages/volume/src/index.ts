@@ -1,5 +1,6 @@
 /** `@outwrite/volume`: files, directories and links in one device, through an API shaped like `node:fs`. */
 
+export type { AbortOption, AbortState } from './abort-signal.ts';
 export { FileHandle } from './file-handle.ts';
 export type { StatOptions, TransferOptions } from './fs-descriptors.ts';
 export type { BufferEncodingOption, DataLike, EncodingOption, PathLike } from './fs-encoding.ts';
