@@ -14,6 +14,7 @@ import type { AllocLog } from '@outwrite/alloc-log';
 import { assert, CorruptionError, isUint8Array, NIL_BLOCK, OutwriteError } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import { type BufferCache, NO_FRAME, type PageSpace } from '@outwrite/buffer-cache';
+import { DirectFlights } from './direct-flights.ts';
 import { decodeReclaim, maxValueBytes, RECLAIM_BYTES, type ReclaimRange } from './extent-format.ts';
 import { ExtentMap, ofFile, type Segment } from './extent-map.ts';
 import { BLOCK_INDEX_LIMIT, FILE_KEY_BYTES, KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
@@ -30,6 +31,7 @@ export class FileContext {
   readonly cache: BufferCache;
   readonly extents: ExtentMap;
   readonly room: StagingRoom;
+  readonly flights: DirectFlights = new DirectFlights();
   readonly blockSize: number;
   /** Files up to this size are one value of the tree. */
   readonly inlineLimitBytes: number;
@@ -91,7 +93,7 @@ export class FileState {
   stagedIndexes: Float64Array = NO_INDEXES;
   /** Counts up with every change of the content or the size. */
   changeCount = 0;
-  /** Writes from the caller's memory in flight. */
+  /** Writes from the caller's memory in flight, or waiting for their turn. */
   asyncWriteCount = 0;
   /** The file has been removed: what still refers to it must not bring it back. */
   removed = false;

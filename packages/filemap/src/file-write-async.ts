@@ -3,13 +3,26 @@
  *
  * The blocks are taken first, and belong to no delta until the write has returned: then the operation takes place as any other (its first
  * half may commit, its second half changes the map), in the delta that is open by then. Until that moment readers see the old content, and
- * after a crash the blocks are free. What happens to the file meanwhile happens before the write.
+ * after a crash the blocks are free. What happens to the file meanwhile happens before the write. On a volume that is nearly full, writes
+ * take turns (`direct-flights.ts`), and one that is refused in the end has given its blocks back.
  */
 import { assert, ClosedError, NoSpaceError } from '@outwrite/blockdev';
 import type { Extent } from './extent-format.ts';
 import { finishReclaim } from './file-reclaim.ts';
 import type { FileState } from './file-state.ts';
-import { checksumBlocks, growDevice, planWrite, type WritePlan, writePiece, writePieces } from './file-write.ts';
+import {
+  checksumBlocks,
+  growDevice,
+  nodesToEnter,
+  planWrite,
+  type WritePiece,
+  type WritePlan,
+  writePiece,
+  writePieces,
+} from './file-write.ts';
+
+/** A write begins and ends in the midst of a block at most. */
+const PAGES_AT_ENDS = 2;
 
 /** Blocks on their way to the device, in the order of the file. */
 interface DirectPiece {
@@ -20,11 +33,12 @@ interface DirectPiece {
 
 /** As `writeFile`. `source` must not change before the promise settles. Each piece takes effect when its write has returned. */
 export async function writeFileAsync(state: FileState, position: number, source: Uint8Array): Promise<void> {
-  for (const piece of writePieces(position, source)) await writePieceAsync(state, piece.position, piece.bytes);
+  for (const piece of writePieces(position, source)) await writePieceAsync(state, piece);
 }
 
-async function writePieceAsync(state: FileState, position: number, source: Uint8Array): Promise<void> {
+async function writePieceAsync(state: FileState, piece: WritePiece): Promise<void> {
   const { blockSize } = state.context;
+  const { position, bytes: source } = piece;
   const plan = planWrite(position, position + source.length, blockSize);
   if (plan.directFrom === plan.directTo) {
     checkPresent(state);
@@ -32,16 +46,23 @@ async function writePieceAsync(state: FileState, position: number, source: Uint8
     return;
   }
   const from = plan.directFrom * blockSize - position;
-  const pieces = takeBlocks(
-    state,
-    plan,
-    checksumBlocks(source.subarray(from, from + (plan.directTo - plan.directFrom) * blockSize), blockSize),
-  );
-  await writeAll(state, pieces, source.subarray(from));
+  const direct = source.subarray(from, from + (plan.directTo - plan.directFrom) * blockSize);
+  // The file must stay in memory meanwhile.
+  state.asyncWriteCount++;
+  try {
+    const flight = await beginFlight(state, plan, checksumBlocks(direct, blockSize));
+    await fly(state, flight, direct, piece);
+  } finally {
+    state.asyncWriteCount--;
+  }
+}
+
+/** The write has returned, and becomes an operation. If that is refused, its blocks are free again. */
+function enterFile(state: FileState, whole: WritePiece, pieces: readonly DirectPiece[]): void {
   let isEntered = false;
   try {
     checkPresent(state);
-    writePiece(state, position, source, () => {
+    writePiece(state, whole.position, whole.bytes, () => {
       isEntered = true;
       return enterDelta(state, pieces);
     });
@@ -55,25 +76,80 @@ function checkPresent(state: FileState): void {
   if (state.removed) throw new ClosedError(`file ${state.fileId}`);
 }
 
+/** A write whose blocks are taken. */
+interface Flight {
+  readonly pieces: readonly DirectPiece[];
+  /** What it will ask for when it returns, at most. */
+  readonly claimedBlocks: number;
+}
+
+/** Takes blocks, and as long as there are none, but other writes are in flight, waits for what those leave or give back. */
+async function beginFlight(state: FileState, plan: WritePlan, checksums: Uint32Array): Promise<Flight> {
+  const { flights } = state.context;
+  for (;;) {
+    try {
+      const pieces = takeBlocks(state, plan, checksums);
+      const flight = { pieces, claimedBlocks: blocksToEnter(state, checksums.length) };
+      flights.begin(flight.claimedBlocks);
+      flights.wakeNext();
+      return flight;
+    } catch (error) {
+      if (!(error instanceof NoSpaceError) || flights.isEmpty) {
+        flights.wakeNext();
+        throw error;
+      }
+    }
+    await flights.wait();
+  }
+}
+
+/** Writes the blocks of a flight, `direct`, and then does all of the operation, `whole`. */
+async function fly(
+  state: FileState,
+  { pieces, claimedBlocks }: Flight,
+  direct: Uint8Array,
+  whole: WritePiece,
+): Promise<void> {
+  const { flights } = state.context;
+  try {
+    await writeAll(state, pieces, direct).finally(() => flights.settle(claimedBlocks));
+    enterFile(state, whole, pieces);
+  } finally {
+    flights.end();
+  }
+}
+
+/** What a write in flight will ask for when it returns: the claims of its blocks, its entries, and the pages at its ends. */
+function blocksToEnter(state: FileState, blockCount: number): number {
+  const room = state.context.extents.regionRoom(blockCount);
+  return room.blocks + 2 * (room.nodes + nodesToEnter(blockCount)) + PAGES_AT_ENDS;
+}
+
 /** Takes blocks for the direct part of a write. Throws a `NoSpaceError` with nothing taken. */
 function takeBlocks(state: FileState, plan: WritePlan, checksums: Uint32Array): DirectPiece[] {
-  const { log, extents } = state.context;
-  const room = extents.regionRoom(checksums.length);
+  const { log, extents, flights } = state.context;
+  const blockCount = checksums.length;
+  const room = extents.regionRoom(blockCount);
   do {
     checkPresent(state);
     state.resolve();
     finishReclaim(state);
-  } while (!log.ensure(checksums.length + room.blocks, room.nodes, false));
+  } while (!log.ensure(blockCount + room.blocks, room.nodes + Math.ceil(flights.claimedBlocks / 2), false));
   const pieces: DirectPiece[] = [];
-  for (let taken = 0; taken < checksums.length; ) {
-    const extent = log.startDirectWrite(checksums.length - taken);
-    assert(extent.count > 0 && extent.count <= checksums.length - taken, 'an allocation gives some of what was asked');
-    pieces.push({
-      blockIndex: plan.directFrom + taken,
-      start: extent.start,
-      checksums: checksums.subarray(taken, taken + extent.count),
-    });
-    taken += extent.count;
+  try {
+    for (let taken = 0; taken < blockCount; ) {
+      const extent = log.startDirectWrite(blockCount - taken);
+      assert(extent.count > 0 && extent.count <= blockCount - taken, 'an allocation gives some of what was asked');
+      pieces.push({
+        blockIndex: plan.directFrom + taken,
+        start: extent.start,
+        checksums: checksums.subarray(taken, taken + extent.count),
+      });
+      taken += extent.count;
+    }
+  } catch (error) {
+    abandon(state, pieces);
+    throw error;
   }
   return pieces;
 }
@@ -87,7 +163,6 @@ async function writeAll(state: FileState, pieces: readonly DirectPiece[], source
     abandon(state, pieces);
     throw error instanceof NoSpaceError ? error : log.latch(error);
   }
-  state.asyncWriteCount++;
   const firstIndex = pieces[0]!.blockIndex;
   const results = await Promise.allSettled(
     pieces.map(({ blockIndex, start, checksums }) => {
@@ -96,19 +171,22 @@ async function writeAll(state: FileState, pieces: readonly DirectPiece[], source
       return log.device.write(start * blockSize, [source.subarray(from, from + checksums.length * blockSize)]);
     }),
   );
-  state.asyncWriteCount--;
   for (const result of results) {
     if (result.status === 'rejected') throw log.latch(result.reason);
   }
 }
 
-/** The written blocks become part of the open delta. */
+/** The written blocks become part of the open delta. Should that fail in the midst of them, the log latches. */
 function enterDelta(state: FileState, pieces: readonly DirectPiece[]): Extent[] {
   const { log } = state.context;
-  return pieces.map((piece) => {
-    log.endDirectWrite(piece.start, piece.checksums, 'data');
-    return { ...piece, birth: log.openDelta };
-  });
+  try {
+    return pieces.map((piece) => {
+      log.endDirectWrite(piece.start, piece.checksums, 'data');
+      return { ...piece, birth: log.openDelta };
+    });
+  } catch (error) {
+    throw log.latch(error);
+  }
 }
 
 function abandon(state: FileState, pieces: readonly DirectPiece[]): void {

@@ -14,6 +14,7 @@ import { checkBytes, checkRange, type FileState } from './file-state.ts';
 import { leaveInline, reserveInline, writeInline } from './inline-content.ts';
 import { allocate, install } from './map-region.ts';
 import { type BlockPart, changePage, type PageRange, pinParts, reservePages, unpinAll } from './page-change.ts';
+import { changeTree, giveBack } from './second-half.ts';
 import { untilDone } from './staging-room.ts';
 
 /** A longer write is a sequence of writes of this length, cut at multiples of it: what one operation reserves at most. */
@@ -125,7 +126,8 @@ function tryPiece(state: FileState, write: MappedWrite): boolean {
   const change =
     directCount === 0 ? NO_ROOM : extents.reserveRegion(state.fileId, plan.directFrom, plan.directTo, room);
   const newBlocks = reservation.pageCount + (write.written === null ? directCount : 0);
-  if (!log.ensure(newBlocks + room.blocksFor(addedBytes) + change.blocks, change.nodes, false)) return false;
+  const nodes = change.nodes + (write.written === null ? 0 : nodesToEnter(directCount));
+  if (!log.ensure(newBlocks + room.blocksFor(addedBytes) + change.blocks, nodes, false)) return false;
   if (log.openDelta !== delta) return false;
   const { pinned } = pinParts(state, partsToKeep(state, position, end));
   try {
@@ -140,6 +142,14 @@ function tryPiece(state: FileState, write: MappedWrite): boolean {
     unpinAll(state, pinned);
   }
   return true;
+}
+
+/**
+ * What blocks that are taken already ask for when they enter the open delta. The log sets aside a copy of each, and a third of a block to list
+ * it, and counts that by itself only for blocks that it is asked for. A node stands for two free blocks, and for nothing besides.
+ */
+export function nodesToEnter(blockCount: number): number {
+  return Math.ceil((blockCount + Math.ceil(blockCount / 3)) / 2);
 }
 
 const FIRST_PAGE: PageRange = { fromIndex: 0, toIndex: 1 };
@@ -166,9 +176,19 @@ function replaceDirectly(state: FileState, write: MappedWrite, leavesInline: boo
   const from = directFrom * blockSize - write.position;
   const bytes = write.source.subarray(from, from + (directTo - directFrom) * blockSize);
   const pieces = write.written === null ? writeDirectly(state, directFrom, bytes) : write.written();
-  if (leavesInline) leaveInline(state, directFrom > 0);
-  install(state, directFrom, directTo, pieces);
-  state.context.directBlocks += directTo - directFrom;
+  const { context } = state;
+  changeTree(
+    context,
+    () => {
+      install(state, directFrom, directTo, pieces);
+      if (leavesInline) {
+        leaveInline(state, directFrom > 0);
+        state.mappedBlockCount = directTo - directFrom;
+      }
+    },
+    () => giveBack(context, pieces),
+  );
+  context.directBlocks += directTo - directFrom;
   state.pages?.discardFrom(directFrom, directTo);
 }
 
@@ -206,7 +226,7 @@ function writeDirectly(state: FileState, blockIndex: number, source: Uint8Array)
       log.device.writeSync(piece.start * blockSize, [bytes]);
     }
   } catch (error) {
-    for (const piece of pieces) log.free(piece.start, piece.checksums.length, piece.birth);
+    giveBack(state.context, pieces);
     throw error instanceof NoSpaceError ? error : log.latch(error);
   }
   for (const piece of pieces) log.writtenDirectly(piece.start, piece.checksums, 'data');
