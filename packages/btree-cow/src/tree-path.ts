@@ -6,7 +6,7 @@
  * structure (a split, a merge) leaves the path behind: it is released then, and whoever goes on seeks again.
  */
 import { isProvisional } from '@outwrite/alloc-log';
-import { assert, CorruptionError } from '@outwrite/blockdev';
+import { assert, CorruptionError, DeviceError } from '@outwrite/blockdev';
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { childBirth, childBlock, childChecksum, copySeparator } from './index-page.ts';
 import { MAX_LEVEL } from './node-format.ts';
@@ -155,15 +155,15 @@ export class TreePath {
   }
 
   /**
-   * `takeSibling` for a merge that may as well not happen: false if the neighbour is damaged. What is wrong with it must not keep anybody
-   * from changing its neighbours.
+   * `takeSibling` for a merge that may as well not happen: false if the neighbour is damaged, or the device fails to read it. What is wrong
+   * with it must not keep anybody from changing its neighbours.
    */
   tryTakeSibling(level: number, isLeft: boolean): boolean {
     try {
       this.takeSibling(level, isLeft);
       return true;
     } catch (error) {
-      if (error instanceof CorruptionError) return false;
+      if (error instanceof CorruptionError || error instanceof DeviceError) return false;
       throw error;
     }
   }

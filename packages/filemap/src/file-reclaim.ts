@@ -11,6 +11,7 @@ import { extentEnd, replaceRegion } from './extent-list.ts';
 import type { ReclaimableExtents, Room } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
 import { BLOCK_INDEX_LIMIT, KIND_INLINE, KIND_RECLAIM, setFileKey } from './key-format.ts';
+import { changeTree } from './second-half.ts';
 import { untilDone } from './staging-room.ts';
 
 /** Entries that one step gives up at most; fewer on a volume that has no room for changing so much of the tree at once. */
@@ -126,12 +127,13 @@ function reclaimStep(state: FileState, range: ReclaimRange, complete: () => void
     const plan = reserveReclaim(state, range);
     if (plan === null || log.openDelta !== delta) return false;
     const { found } = plan;
-    log.transact(() => {
+    const stepAll = (): void => {
       giveUp(state, range, found);
       if (found.more) return;
       tree.delete(setFileKey(key, state.fileId, KIND_RECLAIM, 0));
       complete();
-    }, true);
+    };
+    log.transact(() => changeTree(state.context, stepAll), true);
     return true;
   });
 }

@@ -19,6 +19,7 @@ import { checkRange, type FileState } from './file-state.ts';
 import { leaveInline, reserveInline, resizeInline, zeroInline } from './inline-content.ts';
 import { BLOCK_INDEX_LIMIT } from './key-format.ts';
 import { type BlockPart, changePage, pinParts, reservePages, unpinAll } from './page-change.ts';
+import { changeTree } from './second-half.ts';
 import { untilDone } from './staging-room.ts';
 
 /** Sets the length of the file. Bytes beyond it are gone; bytes that it gains are zero and take no space. */
@@ -114,7 +115,7 @@ function unmapRange(state: FileState, range: ReclaimRange, parts: readonly Block
     const { found, room: step } = plan;
     const stagingBlocks = pageCount === 0 ? 0 : pageCount + room.blocksFor(addedBytes);
     if (!log.ensure(stagingBlocks + step.blocks, step.nodes, true) || log.openDelta !== delta) return false;
-    log.transact(() => {
+    const unmap = (): void => {
       if (found.more) markReclaim(state, range);
       else if (plan !== NOTHING) giveUp(state, range, found);
       state.pages?.discardFrom(range.fromIndex, range.toIndex);
@@ -122,7 +123,8 @@ function unmapRange(state: FileState, range: ReclaimRange, parts: readonly Block
       state.sizeBytes = sizeBytes;
       if (sizeBytes === 0 && state.reclaiming === null) state.shape = 'inline';
       state.markChanged(addedBytes);
-    }, true);
+    };
+    log.transact(() => changeTree(state.context, unmap), true);
   } finally {
     unpinAll(state, pinned);
   }

@@ -13,6 +13,7 @@ import { assert, NIL_BLOCK } from '@outwrite/blockdev';
 import type { Extent } from './extent-format.ts';
 import type { Segment } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
+import { changeTree, giveBack } from './second-half.ts';
 
 export type MapMode = 'read' | 'write' | 'redirect';
 
@@ -33,11 +34,7 @@ export function mapRegion(
   const toIndex = blockIndex + blockCount;
   if (mode === 'read') return state.segments(blockIndex, toIndex);
   assert(checksums !== undefined && checksums.length === blockCount, 'every block that is mapped has a checksum');
-  if (mode === 'redirect') {
-    const pieces = allocate(state, blockIndex, checksums);
-    install(state, blockIndex, toIndex, pieces);
-    return pieces.map(segmentOf);
-  }
+  if (mode === 'redirect') return mapAnew(state, blockIndex, checksums).map(segmentOf);
   const mapped: Segment[] = [];
   for (const segment of state.segments(blockIndex, toIndex)) {
     if (segment.block !== NIL_BLOCK) {
@@ -45,11 +42,21 @@ export function mapRegion(
       continue;
     }
     const from = segment.blockIndex - blockIndex;
-    const pieces = allocate(state, segment.blockIndex, checksums.subarray(from, from + segment.blockCount));
-    install(state, segment.blockIndex, segment.blockIndex + segment.blockCount, pieces);
+    const pieces = mapAnew(state, segment.blockIndex, checksums.subarray(from, from + segment.blockCount));
     for (const piece of pieces) mapped.push(segmentOf(piece));
   }
   return mapped;
+}
+
+/** Gives new blocks to the blocks from `blockIndex` on that have these checksums. */
+function mapAnew(state: FileState, blockIndex: number, checksums: Uint32Array): Extent[] {
+  const pieces = allocate(state, blockIndex, checksums);
+  changeTree(
+    state.context,
+    () => install(state, blockIndex, blockIndex + checksums.length, pieces),
+    () => giveBack(state.context, pieces),
+  );
+  return pieces;
 }
 
 /** New blocks for content with these checksums: as few pieces as the free space allows, born in the open delta, in no file yet. */
@@ -57,20 +64,25 @@ export function allocate(state: FileState, blockIndex: number, checksums: Uint32
   const { log, blockSize } = state.context;
   const pieces: Extent[] = [];
   let goal = checksums.length * blockSize >= OWN_PLACE_BYTES ? blockAfter(state, blockIndex) : undefined;
-  for (let allocated = 0; allocated < checksums.length; ) {
-    const extent = log.allocateExtent(checksums.length - allocated, goal);
-    assert(
-      extent.count > 0 && extent.count <= checksums.length - allocated,
-      'an allocation gives some of what was asked',
-    );
-    pieces.push({
-      blockIndex: blockIndex + allocated,
-      start: extent.start,
-      birth: log.openDelta,
-      checksums: checksums.subarray(allocated, allocated + extent.count),
-    });
-    allocated += extent.count;
-    goal = extent.start + extent.count;
+  try {
+    for (let allocated = 0; allocated < checksums.length; ) {
+      const extent = log.allocateExtent(checksums.length - allocated, goal);
+      assert(
+        extent.count > 0 && extent.count <= checksums.length - allocated,
+        'an allocation gives some of what was asked',
+      );
+      pieces.push({
+        blockIndex: blockIndex + allocated,
+        start: extent.start,
+        birth: log.openDelta,
+        checksums: checksums.subarray(allocated, allocated + extent.count),
+      });
+      allocated += extent.count;
+      goal = extent.start + extent.count;
+    }
+  } catch (error) {
+    giveBack(state.context, pieces);
+    throw error;
   }
   return pieces;
 }
