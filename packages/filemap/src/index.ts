@@ -18,6 +18,7 @@ export { decodeFileEntry, type FileCheckSink, type FileEntry } from './file-chec
 export { FileMap } from './file-map.ts';
 export { FileMaps, type FileMapsOptions, type FileMapsStats, type OpenFileOptions } from './file-maps.ts';
 export { MAX_FILE_BYTES } from './file-state.ts';
+export { DIRECT_WRITE_BYTES } from './file-write.ts';
 export {
   BLOCK_INDEX_LIMIT,
   decodeFileKey,

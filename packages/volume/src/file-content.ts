@@ -8,7 +8,7 @@
  * record from the map, so the record fits the content in each of those deltas.
  */
 import { CorruptionError } from '@outwrite/blockdev';
-import type { FileMap } from '@outwrite/filemap';
+import { DIRECT_WRITE_BYTES, type FileMap } from '@outwrite/filemap';
 import { type Operation, rethrow } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import type { ContentTimes, Inode } from './inode.ts';
@@ -64,6 +64,11 @@ export function mapOf(head: Head, inode: Inode, isNew = false): FileMap {
   return map;
 }
 
+/** The length of a file as it is now. While a change spans deltas, that of the inode is the one from before it. */
+export function contentSize(inode: Inode): number {
+  return inode.map?.sizeBytes ?? inode.sizeBytes;
+}
+
 /** Writes `source` at `position`, all of it or, when space or the device fails on the way in a large write, a beginning of it. */
 export function writeContent(
   head: Head,
@@ -81,7 +86,14 @@ export function writeContent(
   changeMapped(head, operation, inode, false, (map) => map.write(position, source));
 }
 
-/** As `writeContent`; large parts are written from `source` in the background, which must not change until the promise settles. */
+/** Whether a write goes on in the background: a shorter one has nothing that does not go through pages, and takes effect at once. */
+export function isForBackground(source: Uint8Array): boolean {
+  return source.length >= DIRECT_WRITE_BYTES;
+}
+
+/**
+ * As `writeContent`, for what `isForBackground`; large parts are written from `source`, which must not change until the promise settles.
+ */
 export async function writeContentInBackground(
   head: Head,
   operation: Operation,
@@ -89,13 +101,8 @@ export async function writeContentInBackground(
   position: number,
   source: Uint8Array,
 ): Promise<void> {
-  if (!inode.isMapped && position + source.length <= head.inlineLimitBytes) {
-    writeContent(head, operation, inode, position, source);
-    return;
-  }
   const change = beginMapped(head, operation, inode, false);
   const write = change.map.writeAsync(position, source);
-  head.backgroundWrites.add(write);
   let isRefused = true;
   try {
     await write;
@@ -103,7 +110,6 @@ export async function writeContentInBackground(
   } catch (error) {
     rethrow(error, operation);
   } finally {
-    head.backgroundWrites.delete(write);
     endMapped(head, inode, change, isRefused);
   }
 }
@@ -114,7 +120,7 @@ export function resizeContent(head: Head, operation: Operation, inode: Inode, si
     changeInline(head, operation, inode, sizeBytes, 0, EMPTY);
     return;
   }
-  changeMapped(head, operation, inode, sizeBytes < inode.sizeBytes, (map) => map.truncate(sizeBytes));
+  changeMapped(head, operation, inode, sizeBytes < contentSize(inode), (map) => map.truncate(sizeBytes));
 }
 
 /** Makes `[position, position + lengthBytes)` read as zeros, gives back its blocks, and leaves the size as it is. */
@@ -125,7 +131,7 @@ export function punchContent(
   position: number,
   lengthBytes: number,
 ): void {
-  const end = Math.min(position + lengthBytes, inode.sizeBytes);
+  const end = Math.min(position + lengthBytes, contentSize(inode));
   if (end <= position) return;
   if (!inode.isMapped) {
     changeInline(head, operation, inode, inode.sizeBytes, position, new Uint8Array(end - position));

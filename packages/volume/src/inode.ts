@@ -7,6 +7,7 @@
  */
 import { CorruptionError } from '@outwrite/blockdev';
 import type { FileMap } from '@outwrite/filemap';
+import type { BackgroundWrites } from './background-writes.ts';
 import type { DirectoryNames, NameEntry } from './directory-names.ts';
 import { FLAG_MAPPED, MODE_DIRECTORY, MODE_FILE, MODE_SYMLINK, MODE_TYPE_MASK } from './inode-mode.ts';
 
@@ -52,6 +53,8 @@ export class Inode {
   inlineStored: boolean;
   /** The content of a mapped file once it has been used. */
   map: FileMap | null;
+  /** Background writes that have not ended; null when there are none. */
+  background: BackgroundWrites | null;
   /** Bytes that a mapped file occupies; -1 when not known. */
   allocatedBytes: number;
   /** The names of a directory that are known. */
@@ -88,6 +91,7 @@ export class Inode {
     this.content = null;
     this.inlineStored = false;
     this.map = null;
+    this.background = null;
     this.allocatedBytes = -1;
     this.names = null;
     this.enteredFrom = 0;

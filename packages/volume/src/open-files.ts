@@ -4,8 +4,17 @@
  * An open file keeps its inode in memory, and its content on the device, until it is closed; an inode without a name is then
  * reclaimed. Closing waits for no one: background writes count as users of the inode themselves.
  */
+import { BackgroundWrites } from './background-writes.ts';
 import { giveName, needToCreate, newMode, PUTS_TO_CREATE } from './directory-operations.ts';
-import { readContent, replaceInline, resizeContent, writeContent, writeContentInBackground } from './file-content.ts';
+import {
+  contentSize,
+  isForBackground,
+  readContent,
+  replaceInline,
+  resizeContent,
+  writeContent,
+  writeContentInBackground,
+} from './file-content.ts';
 import { Operation } from './fs-errors.ts';
 import { fsConstants } from './fs-flags.ts';
 import type { Head } from './head.ts';
@@ -47,7 +56,7 @@ export function openFile(head: Head, operation: Operation, path: string, flags: 
   const inode = findOrMake(head, operation, path, flags, mode);
   const file = new OpenFile(inode, flags);
   inode.openCount++;
-  if (writing && (flags & O_TRUNC) !== 0 && inode.sizeBytes !== 0) {
+  if (writing && (flags & O_TRUNC) !== 0 && contentSize(inode) !== 0) {
     try {
       resizeContent(head, operation, inode, 0);
     } catch (error) {
@@ -130,8 +139,13 @@ export function writeSmallFile(
 export function closeFile(head: Head, file: OpenFile): void {
   if (file.closed) return;
   file.closed = true;
-  file.inode.openCount--;
-  if (!head.closed) head.orphans.settle(file.inode);
+  release(head, file.inode);
+}
+
+/** One user of `inode` is gone. */
+function release(head: Head, inode: Inode): void {
+  inode.openCount--;
+  if (!head.closed) head.orphans.settle(inode);
 }
 
 /** Reads at `position`, or at the file's own position (null), which then moves on. Returns the bytes read; 0 at the end. */
@@ -150,13 +164,21 @@ export function readFile(
   return byteCount;
 }
 
-function beginWrite(head: Head, operation: Operation, file: OpenFile, position: number | null): number {
+function beginWrite(head: Head, operation: Operation, file: OpenFile): void {
   head.beginChange(operation);
   if (!file.writable) operation.fail('EBADF');
-  return file.append ? file.inode.sizeBytes : (position ?? file.position);
 }
 
-/** Writes at `position`, at the file's own position (null), or at the end if the file was opened to append. Writes all of `source`. */
+/** Where a write begins that takes place now. One that appends goes behind the file, and behind the writes that will make it longer. */
+function startOf(file: OpenFile, position: number | null): number {
+  if (!file.append) return position ?? file.position;
+  return Math.max(contentSize(file.inode), file.inode.background?.end ?? 0);
+}
+
+/**
+ * Writes at `position`, at the file's own position (null), or at the end if the file was opened to append. Writes all of `source`. It waits
+ * for nothing: an append goes behind the place of those that run in the background, whether they fill it or not.
+ */
 export function writeFile(
   head: Head,
   operation: Operation,
@@ -164,13 +186,22 @@ export function writeFile(
   source: Uint8Array,
   position: number | null,
 ): void {
-  const start = beginWrite(head, operation, file, position);
-  writeContent(head, operation, file.inode, start, source);
-  if (position === null) file.position = start + source.length;
+  beginWrite(head, operation, file);
+  writeNow(head, operation, file, source, position);
   if (file.synchronous) head.store.commitSync();
 }
 
-/** As `writeFile`; `source` must not change until the promise settles. The file's own position moves at once. */
+function writeNow(head: Head, operation: Operation, file: OpenFile, source: Uint8Array, position: number | null): void {
+  const start = startOf(file, position);
+  writeContent(head, operation, file.inode, start, source);
+  if (position === null) file.position = start + source.length;
+}
+
+/**
+ * As `writeFile`; `source` must not change until the promise settles. A short write has taken place when the promise is returned, but for an
+ * append while others are under way: those take place one after the other, in the order of the calls. The file's own position moves when
+ * the write begins.
+ */
 export async function writeFileInBackground(
   head: Head,
   operation: Operation,
@@ -178,10 +209,70 @@ export async function writeFileInBackground(
   source: Uint8Array,
   position: number | null,
 ): Promise<void> {
-  const start = beginWrite(head, operation, file, position);
-  if (position === null) file.position = start + source.length;
-  await writeContentInBackground(head, operation, file.inode, start, source);
+  beginWrite(head, operation, file);
+  const others = file.append ? file.inode.background : null;
+  if (others !== null) {
+    await track(head, file.inode, appendAfter(head, operation, file, source, position, others.settled()));
+  } else if (isForBackground(source)) {
+    await track(head, file.inode, runWrite(head, operation, file, source, position));
+  } else {
+    writeNow(head, operation, file, source, position);
+  }
   if (file.synchronous) await head.store.commit();
+}
+
+/** Lets the end of the volume and later appends know of a write until it has ended. */
+async function track(head: Head, inode: Inode, write: Promise<void>): Promise<void> {
+  const background = backgroundOf(inode);
+  background.add(write);
+  head.backgroundWrites.add(write);
+  try {
+    await write;
+  } finally {
+    head.backgroundWrites.delete(write);
+    if (background.isIdle) inode.background = null;
+  }
+}
+
+function backgroundOf(inode: Inode): BackgroundWrites {
+  inode.background ??= new BackgroundWrites();
+  return inode.background;
+}
+
+/** Appends when `others` have ended. The file may be closed meanwhile: who waits is a user of the inode. */
+async function appendAfter(
+  head: Head,
+  operation: Operation,
+  file: OpenFile,
+  source: Uint8Array,
+  position: number | null,
+  others: Promise<unknown>,
+): Promise<void> {
+  file.inode.openCount++;
+  try {
+    await others;
+    beginWrite(head, operation, file);
+    await runWrite(head, operation, file, source, position);
+  } finally {
+    release(head, file.inode);
+  }
+}
+
+async function runWrite(
+  head: Head,
+  operation: Operation,
+  file: OpenFile,
+  source: Uint8Array,
+  position: number | null,
+): Promise<void> {
+  if (!isForBackground(source)) {
+    writeNow(head, operation, file, source, position);
+    return;
+  }
+  const start = startOf(file, position);
+  const end = start + source.length;
+  if (position === null) file.position = end;
+  await backgroundOf(file.inode).run(end, () => writeContentInBackground(head, operation, file.inode, start, source));
 }
 
 /** Descriptors: small numbers, the lowest free one first. */
