@@ -4,7 +4,7 @@
  * Large writes go on in the background, from the caller's memory; a handle that is closed meanwhile waits for them first.
  */
 
-import { partOf, positionOf, type StatOptions, type TransferOptions } from './fs-descriptors.ts';
+import { joined, partOf, positionOf, type StatOptions, type TransferOptions } from './fs-descriptors.ts';
 import { bytesOf, type Codec, type DataLike, type EncodingOption, encodingOf } from './fs-encoding.ts';
 import { Operation } from './fs-errors.ts';
 import type { BigIntStats, Stats } from './fs-stats.ts';
@@ -25,7 +25,8 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
   readonly fd: number;
   readonly #context: HandleContext<Bytes>;
   readonly #file: OpenFile;
-  #pendingWrites: Set<Promise<void>> = new Set();
+  /** Writes and commits that have not ended. */
+  readonly #pending: Set<Promise<unknown>> = new Set();
   #closing: Promise<void> | null = null;
 
   constructor(context: HandleContext<Bytes>, fd: number) {
@@ -82,29 +83,28 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
     return { bytesWritten: source.length, buffer: data };
   }
 
+  /** Writes all buffers as one. */
   async writev<Source extends ArrayBufferView>(
     buffers: readonly Source[],
     position?: number | null,
   ): Promise<{ bytesWritten: number; buffers: readonly Source[] }> {
     this.#check('write');
-    let at = positionOf(position);
-    let bytesWritten = 0;
-    for (const buffer of buffers) {
-      const part = partOf(buffer, {});
-      await this.#write(part, at);
-      bytesWritten += part.length;
-      if (at !== null) at += part.length;
-    }
-    return { bytesWritten, buffers };
+    const source = joined(buffers);
+    await this.#write(source, positionOf(position));
+    return { bytesWritten: source.length, buffers };
   }
 
   async #write(source: Uint8Array, position: number | null): Promise<void> {
-    const write = writeFileInBackground(this.#context.head, new Operation('write'), this.#file, source, position);
-    this.#pendingWrites.add(write);
+    await this.#track(writeFileInBackground(this.#context.head, new Operation('write'), this.#file, source, position));
+  }
+
+  /** Keeps the handle open until `task` has ended. */
+  async #track(task: Promise<unknown>): Promise<void> {
+    this.#pending.add(task);
     try {
-      await write;
+      await task;
     } finally {
-      this.#pendingWrites.delete(write);
+      this.#pending.delete(task);
     }
   }
 
@@ -151,7 +151,7 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
 
   async #commit(): Promise<void> {
     this.#context.head.begin();
-    if (!this.#context.head.readOnly) await this.#context.head.store.commit();
+    if (!this.#context.head.readOnly) await this.#track(this.#context.head.store.commit());
   }
 
   async chmod(mode: number | string): Promise<void> {
@@ -175,14 +175,14 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
     this.#context.fs.punchHoleSync(this.fd, position, length);
   }
 
-  /** Closes when the writes under way have ended. Idempotent. */
+  /** Closes when the writes and commits under way have ended. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#pendingWrites);
+    await Promise.allSettled(this.#pending);
     if (!this.#file.closed) this.#context.fs.closeSync(this.fd);
   }
 

@@ -56,6 +56,20 @@ export function partOf(buffer: ArrayBufferView, options: TransferOptions): Uint8
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 
+/** What a write of several buffers means, as one. All of them are checked before anything is done with one. */
+export function joined(buffers: readonly ArrayBufferView[]): Uint8Array {
+  if (!Array.isArray(buffers)) throw invalidType('buffers', 'an array of views of bytes', buffers);
+  const parts = buffers.map((buffer) => partOf(buffer, {}));
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
   protected readonly head: Head;
   protected readonly codec: Codec<Bytes>;
@@ -146,18 +160,12 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     return source.length;
   }
 
+  /** Writes all buffers as one. */
   writevSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number {
     const file = this.descriptors.get(fd, 'write');
-    const operation = new Operation('write');
-    let at = positionOf(position);
-    let byteCount = 0;
-    for (const buffer of buffers) {
-      const part = partOf(buffer, {});
-      writeFile(this.head, operation, file, part, at);
-      byteCount += part.length;
-      if (at !== null) at += part.length;
-    }
-    return byteCount;
+    const source = joined(buffers);
+    writeFile(this.head, new Operation('write'), file, source, positionOf(position));
+    return source.length;
   }
 
   fstatSync(fd: number, options: StatOptions & { bigint: true }): BigIntStats;

@@ -157,7 +157,7 @@ export function readFile(
   position: number | null,
 ): number {
   head.begin();
-  if (!file.readable) operation.fail('EBADF');
+  if (file.closed || !file.readable) operation.fail('EBADF');
   if (file.inode.isDirectory) operation.fail('EISDIR');
   const byteCount = readContent(head, file.inode, position ?? file.position, target);
   if (position === null) file.position += byteCount;
@@ -166,7 +166,7 @@ export function readFile(
 
 function beginWrite(head: Head, operation: Operation, file: OpenFile): void {
   head.beginChange(operation);
-  if (!file.writable) operation.fail('EBADF');
+  if (file.closed || !file.writable) operation.fail('EBADF');
 }
 
 /** Where a write begins that takes place now. One that appends goes behind the file, and behind the writes that will make it longer. */
@@ -251,7 +251,7 @@ async function appendAfter(
   file.inode.openCount++;
   try {
     await others;
-    beginWrite(head, operation, file);
+    head.beginChange(operation);
     await runWrite(head, operation, file, source, position);
   } finally {
     release(head, file.inode);
