@@ -26,6 +26,27 @@ function decodeUnits(bytes: Uint8Array, mask: number): string {
   return text;
 }
 
+/** A byte for each UTF-16 unit: the low half of it, as `Buffer` has it. */
+function encodeUnits(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+const HEX_PAIR = /^[0-9a-f]{2}$/i;
+
+/** The bytes of pairs of hexadecimal digits, up to the first pair that is none. */
+function encodeHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length >>> 1);
+  for (let i = 0; i < bytes.length; i++) {
+    const pair = text.slice(2 * i, 2 * i + 2);
+    // `parseInt` alone would take signs, spaces, and the first digit of a bad pair.
+    if (!HEX_PAIR.test(pair)) return bytes.subarray(0, i);
+    bytes[i] = Number.parseInt(pair, 16);
+  }
+  return bytes;
+}
+
 /** Texts and bytes without Node: encodings `utf8`, `latin1` (`binary`), `ascii` and `hex`. */
 export const plainCodec: Codec = {
   allocate: (sizeBytes) => new Uint8Array(sizeBytes),
@@ -40,18 +61,8 @@ export const plainCodec: Codec = {
 
   encode(text, encoding) {
     if (UTF8_NAMES.has(encoding)) return utf8Encoder.encode(text);
-    if (encoding === 'latin1' || encoding === 'binary' || encoding === 'ascii') {
-      return Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff);
-    }
-    if (encoding === 'hex') {
-      const bytes = new Uint8Array(text.length >>> 1);
-      for (let i = 0; i < bytes.length; i++) {
-        const byte = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-        if (Number.isNaN(byte)) return bytes.subarray(0, i);
-        bytes[i] = byte;
-      }
-      return bytes;
-    }
+    if (encoding === 'latin1' || encoding === 'binary' || encoding === 'ascii') return encodeUnits(text);
+    if (encoding === 'hex') return encodeHex(text);
     throw invalidValue('encoding', `is not known here: '${encoding}'`);
   },
 };
