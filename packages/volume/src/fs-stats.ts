@@ -112,6 +112,11 @@ export class Stats extends FileType {
   get birthtime(): Date {
     return new Date(Math.floor(this.birthtimeMs + 0.5));
   }
+
+  /** With the dates, which are made when they are asked for and so are not among the object's own properties. */
+  toJSON(): object {
+    return { ...this, atime: this.atime, mtime: this.mtime, ctime: this.ctime, birthtime: this.birthtime };
+  }
 }
 
 /** As `fs.BigIntStats`: all numbers are bigints, and times come in nanoseconds, too. */
@@ -183,18 +188,16 @@ export class Dirent<Name = string> extends FileType {
   readonly name: Name;
   /** The directory that holds the name, as it was given. */
   readonly parentPath: string;
+  /** An older name of `parentPath`. */
+  readonly path: string;
   readonly #type: number;
 
   constructor(name: Name, parentPath: string, type: number) {
     super();
     this.name = name;
     this.parentPath = parentPath;
+    this.path = parentPath;
     this.#type = type;
-  }
-
-  /** An older name of `parentPath`. */
-  get path(): string {
-    return this.parentPath;
   }
 
   protected get typeBits(): number {
