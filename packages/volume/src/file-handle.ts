@@ -22,21 +22,35 @@ export interface HandleContext<Bytes extends Uint8Array> {
 }
 
 export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
-  readonly fd: number;
+  /** What is open here. Descriptors are given out again once they are closed; this is not. */
+  protected readonly file: OpenFile;
+  protected readonly descriptor: number;
   readonly #context: HandleContext<Bytes>;
-  readonly #file: OpenFile;
   /** Writes and commits that have not ended. */
   readonly #pending: Set<Promise<unknown>> = new Set();
   #closing: Promise<void> | null = null;
 
   constructor(context: HandleContext<Bytes>, fd: number) {
     this.#context = context;
-    this.fd = fd;
-    this.#file = context.file(fd);
+    this.descriptor = fd;
+    this.file = context.file(fd);
   }
 
+  /** The descriptor; -1 once it is closed. */
+  get fd(): number {
+    return this.file.closed ? -1 : this.descriptor;
+  }
+
+  /** Whether the handle is closed or was told to. */
+  protected get isClosing(): boolean {
+    return this.#closing !== null || this.file.closed;
+  }
+
+  /** Ends what else uses the file, and waits for it. For handles that have streams. */
+  protected async endStreams(): Promise<void> {}
+
   #check(syscall: string): void {
-    if (this.#closing !== null || this.#file.closed) new Operation(syscall).fail('EBADF');
+    if (this.isClosing) new Operation(syscall).fail('EBADF');
   }
 
   async read<Target extends ArrayBufferView>(
@@ -95,7 +109,7 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
   }
 
   async #write(source: Uint8Array, position: number | null): Promise<void> {
-    await this.#track(writeFileInBackground(this.#context.head, new Operation('write'), this.#file, source, position));
+    await this.#track(writeFileInBackground(this.#context.head, new Operation('write'), this.file, source, position));
   }
 
   /** Keeps the handle open until `task` has ended. */
@@ -182,8 +196,9 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
   }
 
   async #close(): Promise<void> {
+    await this.endStreams();
     await Promise.allSettled(this.#pending);
-    if (!this.#file.closed) this.#context.fs.closeSync(this.fd);
+    if (!this.file.closed) this.#context.fs.closeSync(this.fd);
   }
 
   async [Symbol.for('nodejs.asyncDispose')](): Promise<void> {

@@ -3,16 +3,18 @@
  *
  * The streams are Node's own `ReadStream` and `WriteStream`, which take the functions that they call from their options.
  */
+import { errorMonitor } from 'node:events';
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { FileHandle, type HandleContext } from '../file-handle.ts';
+import { positionOf } from '../fs-descriptors.ts';
 import type { PathLike } from '../fs-encoding.ts';
 import { Operation } from '../fs-errors.ts';
 import { FsPromises } from '../fs-promises.ts';
 import type { SyncFs } from '../fs-sync.ts';
 import type { Head } from '../head.ts';
-import { writeFileInBackground } from '../open-files.ts';
+import { type OpenFile, readFile, writeFileInBackground } from '../open-files.ts';
 import { VolumeFs } from '../volume-fs.ts';
 import { bufferCodec } from './buffer-codec.ts';
 
@@ -47,17 +49,22 @@ export interface WriteStreamOptions {
 
 type Callback<Results extends unknown[]> = (error: unknown, ...results: Results) => void;
 
+/** The file that a stream reads or writes. */
+interface StreamFile {
+  file(fd: number): OpenFile;
+  close(fd: number): Promise<void>;
+}
+
 /** The functions that Node's streams call, over those of a volume. */
 class StreamFunctions {
   readonly #fs: SyncFs<Buffer>;
-  readonly #context: HandleContext<Buffer>;
-  readonly #close: ((fd: number) => Promise<void>) | null;
+  readonly #head: Head;
+  readonly #source: StreamFile;
 
-  /** `close` takes the place of closing the descriptor. */
-  constructor(context: HandleContext<Buffer>, close: ((fd: number) => Promise<void>) | null) {
-    this.#context = context;
-    this.#fs = context.fs;
-    this.#close = close;
+  constructor({ head, fs }: HandleContext<Buffer>, source: StreamFile) {
+    this.#head = head;
+    this.#fs = fs;
+    this.#source = source;
   }
 
   readonly open = (path: string, flags: string, mode: number, done: Callback<[number]>): void => {
@@ -73,7 +80,7 @@ class StreamFunctions {
     done: Callback<[number, Buffer]>,
   ): void => {
     settle(
-      async () => this.#fs.readSync(fd, buffer, offset, length, position),
+      async () => this.#read(fd, buffer.subarray(offset, offset + length), positionOf(position)),
       (error, byteCount) => done(error, byteCount as number, buffer),
     );
   };
@@ -109,18 +116,22 @@ class StreamFunctions {
 
   readonly fsync = (fd: number, done: Callback<[]>): void => {
     settle(async () => {
-      this.#context.file(fd);
-      this.#context.head.begin();
-      if (!this.#context.head.readOnly) await this.#context.head.store.commit();
+      this.#source.file(fd);
+      this.#head.begin();
+      if (!this.#head.readOnly) await this.#head.store.commit();
     }, done);
   };
 
   readonly close = (fd: number, done: Callback<[]>): void => {
-    settle(async () => (this.#close === null ? this.#fs.closeSync(fd) : await this.#close(fd)), done);
+    settle(async () => await this.#source.close(fd), done);
   };
 
+  #read(fd: number, target: Buffer, position: number | null): number {
+    return readFile(this.#head, new Operation('read'), this.#source.file(fd), target, position);
+  }
+
   #write(fd: number, source: Buffer, position: number | null): Promise<void> {
-    return writeFileInBackground(this.#context.head, new Operation('write'), this.#context.file(fd), source, position);
+    return writeFileInBackground(this.#head, new Operation('write'), this.#source.file(fd), source, position);
   }
 }
 
@@ -140,20 +151,82 @@ function writeStream(functions: StreamFunctions, path: PathLike, options: WriteS
   return createWriteStream(path as string, { ...options, fs: functions } as Parameters<typeof createWriteStream>[1]);
 }
 
+/** A stream over the file of a handle, until it lets go of it. */
+class HandleStream implements StreamFile {
+  readonly #file: OpenFile;
+  readonly #onClose: () => Promise<void>;
+  readonly #released: Promise<void>;
+  #release: () => void = () => {};
+  #stream: ReadStream | WriteStream | null = null;
+
+  constructor(file: OpenFile, onClose: () => Promise<void>) {
+    this.#file = file;
+    this.#onClose = onClose;
+    this.#released = new Promise((resolve) => {
+      this.#release = resolve;
+    });
+  }
+
+  attach(stream: ReadStream | WriteStream): void {
+    this.#stream = stream;
+  }
+
+  /** The file of the handle, whatever other file has got its descriptor since. */
+  file(): OpenFile {
+    return this.#file;
+  }
+
+  async close(): Promise<void> {
+    this.#release();
+    await this.#onClose();
+  }
+
+  /** Has a writing stream write what it holds, and ends the stream. Resolves when it does not use the file any more. */
+  async end(): Promise<void> {
+    const stream = this.#stream;
+    if (stream === null) return;
+    if ('writableFinished' in stream && !stream.writableFinished && stream.errored === null) {
+      // Without `autoClose` a stream that fails would stay as it is.
+      stream.once(errorMonitor, () => stream.destroy());
+      stream.close();
+    } else {
+      stream.destroy();
+    }
+    await this.#released;
+  }
+}
+
 export class NodeFileHandle extends FileHandle<Buffer> {
-  readonly #functions: StreamFunctions;
+  readonly #context: HandleContext<Buffer>;
+  readonly #streams: Set<HandleStream> = new Set();
 
   constructor(context: HandleContext<Buffer>, fd: number) {
     super(context, fd);
-    this.#functions = new StreamFunctions(context, () => this.close());
+    this.#context = context;
   }
 
+  /** As in Node the stream is a user of the handle: `close` waits until it has written what it holds. */
   createReadStream(options: ReadStreamOptions = {}): ReadStream {
-    return readStream(this.#functions, '', { ...options, fd: this.fd });
+    return this.#attach((functions) => readStream(functions, '', { ...options, fd: this.descriptor }));
   }
 
   createWriteStream(options: WriteStreamOptions = {}): WriteStream {
-    return writeStream(this.#functions, '', { ...options, fd: this.fd });
+    return this.#attach((functions) => writeStream(functions, '', { ...options, fd: this.descriptor }));
+  }
+
+  #attach<Stream extends ReadStream | WriteStream>(make: (functions: StreamFunctions) => Stream): Stream {
+    const use = new HandleStream(this.file, () => {
+      this.#streams.delete(use);
+      return this.close();
+    });
+    const stream = make(new StreamFunctions(this.#context, use));
+    use.attach(stream);
+    if (!this.isClosing) this.#streams.add(use);
+    return stream;
+  }
+
+  protected override async endStreams(): Promise<void> {
+    await Promise.all(Array.from(this.#streams, (stream) => stream.end()));
   }
 
   /** The rest of the file as a web stream of bytes. */
@@ -178,7 +251,8 @@ export class NodeFs extends VolumeFs<Buffer> {
 
   constructor(head: Head) {
     super(head, bufferCodec);
-    this.#functions = new StreamFunctions({ head, codec: bufferCodec, fs: this, file: (fd) => this.fileOf(fd) }, null);
+    const context = { head, codec: bufferCodec, fs: this, file: (fd: number) => this.fileOf(fd) };
+    this.#functions = new StreamFunctions(context, { file: context.file, close: async (fd) => this.closeSync(fd) });
   }
 
   protected override makePromises(head: Head): NodePromises {
