@@ -123,6 +123,16 @@ export function resizeContent(head: Head, operation: Operation, inode: Inode, si
   changeMapped(head, operation, inode, sizeBytes < contentSize(inode), (map) => map.truncate(sizeBytes));
 }
 
+/** Cuts the file off at its beginning. One that has no bytes gets the time of a change all the same: that is how files are touched. */
+export function emptyContent(head: Head, operation: Operation, inode: Inode): void {
+  if (contentSize(inode) !== 0) {
+    resizeContent(head, operation, inode, 0);
+    return;
+  }
+  reserveRecord(head, operation, inode, true);
+  head.touch(inode);
+}
+
 /** Makes `[position, position + lengthBytes)` read as zeros, gives back its blocks, and leaves the size as it is. */
 export function punchContent(
   head: Head,

@@ -8,10 +8,10 @@ import { BackgroundWrites } from './background-writes.ts';
 import { giveName, needToCreate, newMode, PUTS_TO_CREATE } from './directory-operations.ts';
 import {
   contentSize,
+  emptyContent,
   isForBackground,
   readContent,
   replaceInline,
-  resizeContent,
   writeContent,
   writeContentInBackground,
 } from './file-content.ts';
@@ -53,12 +53,14 @@ export function openFile(head: Head, operation: Operation, path: string, flags: 
   const writing = (flags & (O_WRONLY | O_RDWR)) !== 0;
   if (writing || creating) head.beginChange(operation);
   else head.begin();
+  const firstNewInode = head.record.nextInode;
   const inode = findOrMake(head, operation, path, flags, mode);
   const file = new OpenFile(inode, flags);
   inode.openCount++;
-  if (writing && (flags & O_TRUNC) !== 0 && contentSize(inode) !== 0) {
+  // What was made just now is empty, and has the time of this.
+  if (writing && (flags & O_TRUNC) !== 0 && inode.number < firstNewInode) {
     try {
-      resizeContent(head, operation, inode, 0);
+      emptyContent(head, operation, inode);
     } catch (error) {
       closeFile(head, file);
       throw error;
