@@ -179,7 +179,8 @@ function startOf(file: OpenFile, position: number | null): number {
 
 /**
  * Writes at `position`, at the file's own position (null), or at the end if the file was opened to append. Writes all of `source`. It waits
- * for nothing: an append goes behind the place of those that run in the background, whether they fill it or not.
+ * for nothing: an append goes behind the place of those that run in the background, whether they fill it or not. Without bytes it only checks
+ * whether the file can be written: nothing moves.
  */
 export function writeFile(
   head: Head,
@@ -189,6 +190,7 @@ export function writeFile(
   position: number | null,
 ): void {
   beginWrite(head, operation, file);
+  if (source.length === 0) return;
   writeNow(head, operation, file, source, position);
   if (file.synchronous) head.store.commitSync();
 }
@@ -212,6 +214,7 @@ export async function writeFileInBackground(
   position: number | null,
 ): Promise<void> {
   beginWrite(head, operation, file);
+  if (source.length === 0) return;
   const others = file.append ? file.inode.background : null;
   if (others !== null) {
     await track(head, file.inode, appendAfter(head, operation, file, source, position, others.settled()));

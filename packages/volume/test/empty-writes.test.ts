@@ -68,3 +68,33 @@ describe('an empty file is touched', () => {
     expect(times('/f')).toEqual([2000, 2000]);
   });
 });
+
+describe('a write of no bytes', () => {
+  it('leaves the position where it is', async () => {
+    fs.writeFileSync('/f', 'abcdef');
+    const handle = await fs.promises.open('/f', 'a+');
+    const letter = new Uint8Array(1);
+    const nothing: (() => unknown)[] = [
+      () => fs.writeSync(handle.fd, ''),
+      () => fs.writeSync(handle.fd, new Uint8Array(0), 0, 0, 3),
+      () => fs.writevSync(handle.fd, []),
+      () => fs.writeFileSync(handle.fd, ''),
+      () => handle.write(''),
+      () => handle.appendFile(''),
+    ];
+    for (const [i, write] of nothing.entries()) {
+      await write();
+      expect(fs.readSync(handle.fd, letter)).toBe(1);
+      expect(letter[0]).toBe(97 + i);
+    }
+    await handle.close();
+  });
+
+  it('is refused where others are', async () => {
+    fs.writeFileSync('/f', 'abc');
+    const handle = await fs.promises.open('/f', 'r');
+    expect(() => fs.writeSync(handle.fd, '')).toThrow('EBADF');
+    await expect(handle.write('')).rejects.toThrow('EBADF');
+    await handle.close();
+  });
+});
