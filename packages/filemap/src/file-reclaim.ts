@@ -5,7 +5,7 @@
  * the range reads as a hole. Steps then cut and free what is still there; the last one removes the mark. Before a file with a mark changes in
  * any other way, its reclaim is finished. Damage that is met is reported and passed over, its blocks are not freed.
  */
-import { NoSpaceError } from '@outwrite/blockdev';
+import { CorruptionError, DeviceError, NoSpaceError } from '@outwrite/blockdev';
 import { encodeReclaim, type ReclaimRange } from './extent-format.ts';
 import { extentEnd, replaceRegion } from './extent-list.ts';
 import type { ReclaimableExtents, Room } from './extent-map.ts';
@@ -82,12 +82,16 @@ export function finishReclaim(state: FileState): void {
   }
 }
 
-/** As `finishReclaim`, for the operation that has just recorded its intent and so has happened: what cannot be done now is left for later. */
+/**
+ * As `finishReclaim`, for the operation that has just recorded its intent and so has happened: what cannot be done now, for want of room or
+ * because something cannot be read, is left for later.
+ */
 export function finishReclaimIfPossible(state: FileState): void {
   try {
     finishReclaim(state);
   } catch (error) {
-    if (!(error instanceof NoSpaceError)) throw error;
+    if (error instanceof CorruptionError) state.context.report(error);
+    else if (!(error instanceof NoSpaceError || error instanceof DeviceError)) throw error;
   }
 }
 
