@@ -35,6 +35,8 @@ export class OpenFile {
   /** Where the next read or write without a position begins. */
   position: number;
   closed: boolean;
+  /** Moves of the position by writes that were refused and stand before others: where each began, by its end. */
+  readonly #refusedMoves: Map<number, number> = new Map();
 
   constructor(inode: Inode, flags: number) {
     this.inode = inode;
@@ -44,6 +46,22 @@ export class OpenFile {
     this.synchronous = (flags & O_SYNC) === O_SYNC;
     this.position = 0;
     this.closed = false;
+  }
+
+  /** Moves the position by a write that may still be refused. Returns what takes the move back, as soon as no other stands behind it. */
+  move(end: number): () => void {
+    const from = this.position;
+    this.position = end;
+    return () => {
+      this.#refusedMoves.set(end, from);
+      for (;;) {
+        const last = this.position;
+        const before = this.#refusedMoves.get(last);
+        if (before === undefined) break;
+        this.#refusedMoves.delete(last);
+        this.position = before;
+      }
+    };
   }
 }
 
@@ -204,7 +222,7 @@ function writeNow(head: Head, operation: Operation, file: OpenFile, source: Uint
 /**
  * As `writeFile`; `source` must not change until the promise settles. A short write has taken place when the promise is returned, but for an
  * append while others are under way: those take place one after the other, in the order of the calls. The file's own position moves when
- * the write begins.
+ * the write begins, and back if it is refused; then a beginning of a long one may have been written.
  */
 export async function writeFileInBackground(
   head: Head,
@@ -276,8 +294,13 @@ async function runWrite(
   }
   const start = startOf(file, position);
   const end = start + source.length;
-  if (position === null) file.position = end;
-  await backgroundOf(file.inode).run(end, () => writeContentInBackground(head, operation, file.inode, start, source));
+  const takeBack = position === null ? file.move(end) : null;
+  try {
+    await backgroundOf(file.inode).run(end, () => writeContentInBackground(head, operation, file.inode, start, source));
+  } catch (error) {
+    takeBack?.();
+    throw error;
+  }
 }
 
 /** Descriptors: small numbers, the lowest free one first. */
