@@ -8,7 +8,8 @@
  */
 import type { AllocLog } from '@outwrite/alloc-log';
 import { CorruptionError, NIL_BLOCK } from '@outwrite/blockdev';
-import type { Cursor, Tree } from '@outwrite/btree-cow';
+import type { Tree } from '@outwrite/btree-cow';
+import { ExtentCursor } from './extent-cursor.ts';
 import {
   checkExtentValue,
   checksumAt,
@@ -27,7 +28,7 @@ import {
   setExtentHeader,
 } from './extent-format.ts';
 import { type ExtentChange, extentEnd, replaceRegion } from './extent-list.ts';
-import { BLOCK_INDEX_LIMIT, blockIndexOf, FILE_KEY_BYTES, isFileKey, KIND_EXTENT, setFileKey } from './key-format.ts';
+import { BLOCK_INDEX_LIMIT, FILE_KEY_BYTES, KIND_EXTENT, setFileKey } from './key-format.ts';
 import type { StagingRoom } from './staging-room.ts';
 
 /** Blocks `[blockIndex, blockIndex + blockCount)` of a file: consecutive blocks of the device, or a hole. */
@@ -86,7 +87,7 @@ export class ExtentMap {
   foundChecksum = 0;
   readonly #log: AllocLog;
   readonly #tree: Tree;
-  readonly #cursor: Cursor;
+  readonly #cursor: ExtentCursor;
   readonly #key: Uint8Array = new Uint8Array(FILE_KEY_BYTES);
   /** For values that are put at once. */
   readonly #value: Uint8Array;
@@ -96,7 +97,7 @@ export class ExtentMap {
   constructor(log: AllocLog, tree: Tree) {
     this.#log = log;
     this.#tree = tree;
-    this.#cursor = tree.cursor();
+    this.#cursor = new ExtentCursor(log, tree);
     this.blockSize = log.blockSize;
     this.maxBlocks = maxExtentBlocks(log.blockSize);
     this.#value = new Uint8Array(maxValueBytes(log.blockSize));
@@ -128,13 +129,11 @@ export class ExtentMap {
   /** The map of blocks `[fromIndex, toIndex)`, without gaps. Segments that continue each other on the device stay apart if births differ. */
   segments(fileId: number, fromIndex: number, toIndex: number): Segment[] {
     const segments: Segment[] = [];
-    const cursor = this.#cursor;
+    if (fromIndex >= toIndex) return segments;
     let at = fromIndex;
-    let found = this.#seekAtOrBefore(fileId, fromIndex);
-    while (found && at < toIndex) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex < 0 || blockIndex >= toIndex) break;
-      const value = this.#checkedValue(cursor, fileId, blockIndex);
+    let blockIndex = this.#cursor.seek(fileId, fromIndex, toIndex);
+    while (blockIndex >= 0) {
+      const value = this.#checkedValue(fileId, blockIndex);
       const blockCount = checkedCount(value, blockIndex, fileId, this.#limits());
       const end = blockIndex + blockCount;
       if (end > at) {
@@ -154,7 +153,8 @@ export class ExtentMap {
       } else if (blockIndex >= fromIndex) {
         throw overlapError(fileId, blockIndex, at);
       }
-      found = cursor.next();
+      if (at === toIndex) return segments;
+      blockIndex = this.#cursor.next();
     }
     if (at < toIndex) segments.push(hole(at, toIndex - at));
     return segments;
@@ -162,11 +162,9 @@ export class ExtentMap {
 
   /** The block on the device behind one block of the file, with its checksum in `foundChecksum`; `NIL_BLOCK` for a hole. */
   findBlock(fileId: number, blockIndex: number): number {
-    const cursor = this.#cursor;
-    if (!this.#seekAtOrBefore(fileId, blockIndex)) return NIL_BLOCK;
-    const firstIndex = this.#extentIndex(cursor, fileId);
-    if (firstIndex < 0 || firstIndex > blockIndex) return NIL_BLOCK;
-    const value = this.#checkedValue(cursor, fileId, firstIndex);
+    const firstIndex = this.#cursor.seek(fileId, blockIndex, blockIndex + 1);
+    if (firstIndex < 0) return NIL_BLOCK;
+    const value = this.#checkedValue(fileId, firstIndex);
     const skipped = blockIndex - firstIndex;
     if (skipped >= checkedCount(value, firstIndex, fileId, this.#limits())) return NIL_BLOCK;
     this.foundChecksum = checksumAt(value, skipped);
@@ -176,17 +174,15 @@ export class ExtentMap {
   /** Every entry that overlaps `[fromIndex, toIndex)` or touches its ends, whole and ascending. */
   entriesAround(fileId: number, fromIndex: number, toIndex: number): Extent[] {
     const entries: Extent[] = [];
-    const cursor = this.#cursor;
     let reached = 0;
-    let found = this.#seekAtOrBefore(fileId, fromIndex === 0 ? 0 : fromIndex - 1);
-    while (found) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex < 0 || blockIndex > toIndex) break;
-      const extent = this.#decode(cursor, fileId, blockIndex);
+    let blockIndex = this.#cursor.seek(fileId, Math.max(0, fromIndex - 1), toIndex + 1);
+    while (blockIndex >= 0) {
+      const extent = this.#decode(fileId, blockIndex);
       if (blockIndex < reached) throw overlapError(fileId, blockIndex, reached);
       reached = extentEnd(extent);
       if (reached >= fromIndex) entries.push(extent);
-      found = cursor.next();
+      if (reached > toIndex) break;
+      blockIndex = this.#cursor.next();
     }
     return entries;
   }
@@ -196,15 +192,12 @@ export class ExtentMap {
     const extents: Extent[] = [];
     const damaged: number[] = [];
     const errors: CorruptionError[] = [];
-    const cursor = this.#cursor;
     let reached = 0;
-    let found = this.#seekAtOrBefore(fileId, fromIndex);
-    while (found) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex < 0 || blockIndex >= toIndex) break;
+    let blockIndex = this.#cursor.seek(fileId, fromIndex, toIndex);
+    while (blockIndex >= 0) {
       if (extents.length + damaged.length === limit) return { extents, damaged, errors, more: true };
       try {
-        const extent = this.#decode(cursor, fileId, blockIndex);
+        const extent = this.#decode(fileId, blockIndex);
         if (blockIndex < reached) throw overlapError(fileId, blockIndex, reached);
         if (extentEnd(extent) > fromIndex) extents.push(extent);
         reached = extentEnd(extent);
@@ -213,40 +206,36 @@ export class ExtentMap {
         damaged.push(blockIndex);
         errors.push(error);
       }
-      found = cursor.next();
+      blockIndex = this.#cursor.next();
     }
     return { extents, damaged, errors, more: false };
   }
 
   /** Whether the file has any entry, sound or not. */
   hasEntries(fileId: number): boolean {
-    return this.#seekAtOrBefore(fileId, 0) && this.#extentIndex(this.#cursor, fileId) >= 0;
+    return this.#cursor.seek(fileId, 0, BLOCK_INDEX_LIMIT) >= 0;
   }
 
-  /** The first block index from `fromIndex` on that has a block, or -1. */
-  nextMapped(fileId: number, fromIndex: number): number {
-    const cursor = this.#cursor;
-    let found = this.#seekAtOrBefore(fileId, fromIndex);
-    while (found) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex < 0) return -1;
-      const extent = this.#decode(cursor, fileId, blockIndex);
-      if (extentEnd(extent) > fromIndex) return Math.max(blockIndex, fromIndex);
-      found = cursor.next();
+  /** The first block index from `fromIndex` on, and before `endIndex`, that has a block, or -1. */
+  nextMapped(fileId: number, fromIndex: number, endIndex: number): number {
+    if (fromIndex >= endIndex) return -1;
+    let blockIndex = this.#cursor.seek(fileId, fromIndex, endIndex);
+    while (blockIndex >= 0) {
+      if (extentEnd(this.#decode(fileId, blockIndex)) > fromIndex) return Math.max(blockIndex, fromIndex);
+      blockIndex = this.#cursor.next();
     }
     return -1;
   }
 
-  /** The first block index from `fromIndex` on that has no block; at most `BLOCK_INDEX_LIMIT`. */
-  nextUnmapped(fileId: number, fromIndex: number): number {
-    const cursor = this.#cursor;
+  /** The first block index from `fromIndex` on that has no block; `endIndex` or more if all before that have one. */
+  nextUnmapped(fileId: number, fromIndex: number, endIndex: number): number {
     let at = fromIndex;
-    let found = this.#seekAtOrBefore(fileId, fromIndex);
-    while (found) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex < 0 || blockIndex > at) return at;
-      at = Math.max(at, extentEnd(this.#decode(cursor, fileId, blockIndex)));
-      found = cursor.next();
+    if (at >= endIndex) return at;
+    let blockIndex = this.#cursor.seek(fileId, fromIndex, endIndex);
+    while (blockIndex >= 0 && blockIndex <= at) {
+      at = Math.max(at, extentEnd(this.#decode(fileId, blockIndex)));
+      if (at >= endIndex) break;
+      blockIndex = this.#cursor.next();
     }
     return at;
   }
@@ -296,14 +285,14 @@ export class ExtentMap {
    */
   #prepareFrees(fileId: number, fromIndex: number, toIndex: number): number[] {
     const entries: number[] = [];
-    const cursor = this.#cursor;
     this.#reachedIndex = 0;
-    let found = this.#seekAtOrBefore(fileId, fromIndex);
-    while (found) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex === toIndex) this.#reachedIndex = toIndex + 1;
-      if (blockIndex < 0 || blockIndex >= toIndex) break;
-      const value = this.#checkedValue(cursor, fileId, blockIndex);
+    let blockIndex = this.#cursor.seek(fileId, fromIndex, toIndex + 1);
+    while (blockIndex >= 0) {
+      if (blockIndex === toIndex) {
+        this.#reachedIndex = toIndex + 1;
+        break;
+      }
+      const value = this.#checkedValue(fileId, blockIndex);
       const end = blockIndex + checkedCount(value, blockIndex, fileId, this.#limits());
       this.#reachedIndex = end;
       if (end > fromIndex) {
@@ -311,22 +300,20 @@ export class ExtentMap {
         this.#log.prepareFree(extentStart(value) + (from - blockIndex), Math.min(end, toIndex) - from);
         entries.push(blockIndex);
       }
-      found = cursor.next();
+      if (end > toIndex) break;
+      blockIndex = this.#cursor.next();
     }
     return entries;
   }
 
-  /** How many blocks of the file are mapped. Passes every entry. */
-  mappedBlockCount(fileId: number): number {
-    const cursor = this.#cursor;
+  /** How many blocks of the file are mapped, if no entry reaches beyond `endIndex`. Passes every entry. */
+  mappedBlockCount(fileId: number, endIndex: number): number {
     let blockCount = 0;
-    let found = cursor.seek(setFileKey(this.#key, fileId, KIND_EXTENT, 0)) || cursor.valid;
-    while (found) {
-      const blockIndex = this.#extentIndex(cursor, fileId);
-      if (blockIndex < 0) break;
-      const value = this.#checkedValue(cursor, fileId, blockIndex);
-      blockCount += checkedCount(value, blockIndex, fileId, this.#limits());
-      found = cursor.next();
+    let blockIndex = endIndex === 0 ? -1 : this.#cursor.seek(fileId, 0, endIndex);
+    while (blockIndex >= 0) {
+      const count = checkedCount(this.#checkedValue(fileId, blockIndex), blockIndex, fileId, this.#limits());
+      blockCount += count;
+      blockIndex = blockIndex + count >= endIndex ? -1 : this.#cursor.next();
     }
     return blockCount;
   }
@@ -342,12 +329,11 @@ export class ExtentMap {
    * ends or that nothing follows. Returns -1, with nothing done, for all others.
    */
   replaceSimply(fileId: number, piece: Extent): number {
-    const cursor = this.#cursor;
     const fromIndex = piece.blockIndex;
     const toIndex = extentEnd(piece);
-    let blockIndex = this.#seekAtOrBefore(fileId, fromIndex) ? this.#extentIndex(cursor, fileId) : -1;
+    let blockIndex = this.#cursor.seek(fileId, fromIndex, toIndex + 1);
     if (blockIndex >= 0 && blockIndex <= fromIndex) {
-      const value = this.#checkedValue(cursor, fileId, blockIndex);
+      const value = this.#checkedValue(fileId, blockIndex);
       const end = blockIndex + checkedCount(value, blockIndex, fileId, this.#limits());
       // What was born in this delta may continue on the device, and then becomes one entry with the piece.
       if (end >= fromIndex && extentBirth(value) === piece.birth) return -1;
@@ -356,9 +342,9 @@ export class ExtentMap {
         this.#splitEntry(fileId, blockIndex, value, piece);
         return 0;
       }
-      blockIndex = cursor.next() ? this.#extentIndex(cursor, fileId) : -1;
+      blockIndex = this.#cursor.next();
     }
-    if (blockIndex >= 0 && blockIndex <= toIndex) return -1;
+    if (blockIndex >= 0) return -1;
     return this.append(fileId, piece);
   }
 
@@ -425,23 +411,8 @@ export class ExtentMap {
     return { maxBlocks: this.maxBlocks, openDelta: this.#log.openDelta };
   }
 
-  /** Places the cursor on the last entry of the file that begins at or before `blockIndex`, else on the first key after that place. */
-  #seekAtOrBefore(fileId: number, blockIndex: number): boolean {
-    const cursor = this.#cursor;
-    const key = setFileKey(this.#key, fileId, KIND_EXTENT, Math.min(blockIndex + 1, BLOCK_INDEX_LIMIT));
-    if (!cursor.seekBefore(key)) return cursor.first();
-    return this.#extentIndex(cursor, fileId) >= 0 ? true : cursor.next();
-  }
-
-  /** Block index of the extent of `fileId` at the cursor; -1 if the key there is another one. */
-  #extentIndex(cursor: Cursor, fileId: number): number {
-    if (cursor.keyLength !== FILE_KEY_BYTES) return -1;
-    cursor.copyKey(this.#key, 0);
-    return isFileKey(this.#key, FILE_KEY_BYTES, fileId, KIND_EXTENT) ? blockIndexOf(this.#key) : -1;
-  }
-
-  #decode(cursor: Cursor, fileId: number, blockIndex: number): Extent {
-    const value = this.#checkedValue(cursor, fileId, blockIndex);
+  #decode(fileId: number, blockIndex: number): Extent {
+    const value = this.#checkedValue(fileId, blockIndex);
     try {
       return decodeExtent(value, blockIndex, this.#limits());
     } catch (error) {
@@ -450,7 +421,8 @@ export class ExtentMap {
   }
 
   /** The value at the cursor, once its length is known to be one that an extent can have. */
-  #checkedValue(cursor: Cursor, fileId: number, blockIndex: number): Uint8Array {
+  #checkedValue(fileId: number, blockIndex: number): Uint8Array {
+    const cursor = this.#cursor;
     if (cursor.valueLength > maxValueBytes(this.blockSize)) {
       throw ofFile(
         new CorruptionError('file map', 'an extent has an impossible length', { actual: cursor.valueLength }),

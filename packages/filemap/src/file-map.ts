@@ -13,6 +13,7 @@ import { punchFile, truncateFile } from './file-shrink.ts';
 import { checkRange, type FileState } from './file-state.ts';
 import { writeFile } from './file-write.ts';
 import { writeFileAsync } from './file-write-async.ts';
+import { BLOCK_INDEX_LIMIT } from './key-format.ts';
 import { type MapMode, mapRegion } from './map-region.ts';
 
 export class FileMap {
@@ -123,7 +124,11 @@ export class FileMap {
   allocatedBytes(): number {
     const state = this.#use();
     state.resolve();
-    if (state.mappedBlockCount < 0) state.mappedBlockCount = state.context.extents.mappedBlockCount(state.fileId);
+    if (state.mappedBlockCount < 0) {
+      // What is still to be reclaimed counts, and may lie beyond the end.
+      const endIndex = state.reclaiming === null ? state.blockCount : BLOCK_INDEX_LIMIT;
+      state.mappedBlockCount = state.context.extents.mappedBlockCount(state.fileId, endIndex);
+    }
     return state.mappedBlockCount * state.context.blockSize;
   }
 

@@ -46,14 +46,15 @@ export function seekHole(state: FileState, position: number): number {
 
 function nextMapped(state: FileState, fromIndex: number): number {
   const { extents } = state.context;
-  const found = extents.nextMapped(state.fileId, fromIndex);
+  const { blockCount } = state;
+  const found = extents.nextMapped(state.fileId, fromIndex, blockCount);
   const range = state.reclaiming;
   if (range === null || found < range.fromIndex || found >= range.toIndex) return found;
-  return extents.nextMapped(state.fileId, range.toIndex);
+  return extents.nextMapped(state.fileId, range.toIndex, blockCount);
 }
 
 function nextUnmapped(state: FileState, fromIndex: number): number {
-  const found = state.context.extents.nextUnmapped(state.fileId, fromIndex);
+  const found = state.context.extents.nextUnmapped(state.fileId, fromIndex, state.blockCount);
   const range = state.reclaiming;
   if (range === null || fromIndex >= range.toIndex) return found;
   return Math.min(found, Math.max(fromIndex, range.fromIndex));

@@ -10,6 +10,7 @@
  * `transact`.
  */
 import { assert, NIL_BLOCK } from '@outwrite/blockdev';
+import { checkUnreadable } from './extent-cursor.ts';
 import type { Extent } from './extent-format.ts';
 import type { Segment } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
@@ -113,11 +114,16 @@ function replacePieces(state: FileState, fromIndex: number, toIndex: number, pie
   return extents.replace(state.fileId, fromIndex, toIndex, pieces);
 }
 
-/** The block of the device that would continue the file's blocks before `blockIndex`. */
+/** The block of the device that would continue the file's blocks before `blockIndex`. Only a wish, so what cannot be read does not matter. */
 function blockAfter(state: FileState, blockIndex: number): number | undefined {
   if (blockIndex === 0) return undefined;
-  const before = state.segments(blockIndex - 1, blockIndex)[0]!;
-  return before.block === NIL_BLOCK ? undefined : before.block + 1;
+  try {
+    const before = state.segments(blockIndex - 1, blockIndex)[0]!;
+    return before.block === NIL_BLOCK ? undefined : before.block + 1;
+  } catch (error) {
+    checkUnreadable(error);
+    return undefined;
+  }
 }
 
 function segmentOf(extent: Extent): Segment {
