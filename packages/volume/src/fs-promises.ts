@@ -2,7 +2,8 @@
  * The `fs` face with promises, as `node:fs/promises`.
  *
  * Look-ups and changes in memory are done before the promise is returned: the device is read synchronously, so there is nothing to wait
- * for. What does wait: large writes, which run in the background from the caller's memory, and commits.
+ * for. What does wait: large writes, which run in the background from the caller's memory, appends while such writes are under way, and
+ * commits.
  */
 
 import { type AbortOption, checkSignal } from './abort-signal.ts';
@@ -16,7 +17,7 @@ import {
   type EncodingOption,
   type PathLike,
 } from './fs-encoding.ts';
-import { fsConstants, type OpenFlags } from './fs-flags.ts';
+import { flagsOf, fsConstants, type OpenFlags } from './fs-flags.ts';
 import type { MkdirOptions, ReaddirOptions, RmdirOptions, RmOptions } from './fs-paths.ts';
 import type { BigIntStats, Dirent, Stats, StatsFs } from './fs-stats.ts';
 import {
@@ -97,12 +98,13 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     }
     const given = typeof options === 'object' && options !== null ? options : { encoding: options };
     const bytes = bytesOf(data, given.encoding ?? 'utf8', this.#codec);
-    if (bytes.length < BACKGROUND_BYTES) {
+    const flags = flagsOf('flag' in given ? given.flag : undefined, 'w');
+    // Appends may have to wait for others, and begin at once otherwise, so that they keep the order of the calls.
+    if (bytes.length < BACKGROUND_BYTES && (flags & fsConstants.O_APPEND) === 0) {
       this.#fs.writeFileSync(path, bytes, { ...given, flush: false });
     } else {
-      const flag = 'flag' in given ? given.flag : undefined;
       const mode = 'mode' in given ? given.mode : undefined;
-      const handle = await this.open(path, flag ?? 'w', mode ?? null);
+      const handle = this.handleOf(this.#context, this.#fs.openSync(path, flags, mode ?? null));
       try {
         await handle.writeFile(bytes);
       } finally {

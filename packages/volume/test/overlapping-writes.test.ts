@@ -57,6 +57,17 @@ describe('appends', () => {
     ]);
   });
 
+  it('by name keep the order of the calls, whatever their lengths', async () => {
+    const { promises: fs } = volume.fs;
+    const lengths = [300_000, 5, 270_000, 7, 100_000, 9];
+    const appending = lengths.map((lengthBytes, i) => fs.appendFile('/x', bytes(lengthBytes, i + 1)));
+    await Promise.all(appending);
+    expect(runs('/x')).toEqual(lengths.map((lengthBytes, i) => [i + 1, lengthBytes]));
+    const small = fs.appendFile('/y', 'at once');
+    expect(volume.fs.readFileSync('/y', 'utf8')).toBe('at once');
+    await small;
+  });
+
   it('through several handles, large and small, keep the order of the calls', async () => {
     const { promises: fs } = volume.fs;
     const [a, b] = [await fs.open('/x', 'a'), await fs.open('/x', 'a')];
