@@ -4,6 +4,7 @@
  * Whatever comes out of the failing call is a typed error or none. What was acknowledged is there for the next process, which sees what was
  * written, and after a power cut right then, which may have lost all that no flush has covered.
  */
+import { readSlots } from '@outwrite/alloc-log';
 import { OutwriteError } from '@outwrite/blockdev';
 import { SimulatedDevice, type SparseImage } from '@outwrite/blockdev/testing';
 import { type CrashState, everyFault, type FaultOutcome, type FaultReport, Random } from '@outwrite/testkit';
@@ -45,13 +46,14 @@ export async function faultSweep(layer: Layer, options: SweepOptions): Promise<F
   const source = new SimulatedDevice();
   await format(source);
   const image: SparseImage = source.medium.visibleImage();
-  const ackBefore = journal.modelAt(life, Number.MAX_SAFE_INTEGER)!;
+  const lifeBefore = life;
+  const modelBefore = journal.modelAt(lifeBefore, Number.MAX_SAFE_INTEGER)!;
   const open = async (device: SimulatedDevice): Promise<void> => {
     const random = new Random(seed + 1);
-    // What the life before left is found again, opening or not.
-    const before: AckNote = { journal, life: journal.beginLife(0, ackBefore), delta: 0 };
+    // What the life before left is found again, opening or not; and what it had before, where a flipped bit hits the newer slot.
+    const before: AckNote = { journal, life: lifeBefore, delta: readSlots(device).chosen.delta };
     device.note(before);
-    const model = ackBefore.clone();
+    const model = modelBefore.clone();
     const subject = layer.open(device, SETTINGS, { readOnly: false, random });
     life = journal.beginLife(subject.recovery!.delta, model);
     await work({ layer, device, journal, life, subject, model, random });
