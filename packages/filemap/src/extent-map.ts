@@ -77,7 +77,7 @@ const CHANGE_NODES = 2;
 /** An index node that is merged when it is a quarter full has at least so many leaves, each with an entry. */
 const ENTRIES_A_NODE = 3;
 
-/** How many deletions one by one are cheaper than deleting a range and putting again what is inside. */
+/** How many deletions one by one are cheaper than deleting a range. */
 const SINGLE_DELETES = 4;
 
 export class ExtentMap {
@@ -262,15 +262,17 @@ export class ExtentMap {
    */
   touchRegion(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom, isReclaiming: boolean): void {
     const touched = this.#prepareFrees(fileId, fromIndex, toIndex);
+    // Pieces may begin anywhere in the region: in the leaf of its first block, of an entry, or of its last block.
     touched.push(fromIndex);
     // What is left behind the region becomes an entry of its own, and one that begins there may join what is new.
-    if (this.#reachedIndex > toIndex) touched.push(toIndex);
+    touched.push(this.#reachedIndex > toIndex ? toIndex : toIndex - 1);
     for (const blockIndex of touched) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
   }
 
-  /** As `touchRegion`, where the file has no entry from `blockIndex` on. */
-  touchPlace(fileId: number, blockIndex: number, room: StagingRoom, isReclaiming: boolean): void {
-    room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, blockIndex), isReclaiming);
+  /** As `touchRegion`, where the file has no entry from `fromIndex` on. */
+  touchPlace(fileId: number, fromIndex: number, toIndex: number, room: StagingRoom, isReclaiming: boolean): void {
+    room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, fromIndex), isReclaiming);
+    if (toIndex - fromIndex > 1) room.touch(setFileKey(this.#key, fileId, KIND_EXTENT, toIndex - 1), isReclaiming);
   }
 
   #touchForNow(fileId: number, blockIndexes: readonly number[], room: StagingRoom, isReclaiming: boolean): void {
@@ -373,10 +375,11 @@ export class ExtentMap {
 
   /** Second half: puts, deletes and frees as `change` says; `pieces` are the blocks that are new in it. */
   apply(fileId: number, change: ExtentChange, pieces: readonly Extent[]): number {
-    this.#deleteEntries(fileId, change.deleted);
+    // Puts come first: a leaf that loses all its entries goes, and then what is put there would go to one that nobody has touched.
     for (const extent of change.stored) {
       this.#tree.put(setFileKey(this.#key, fileId, KIND_EXTENT, extent.blockIndex), encodeExtent(extent));
     }
+    this.#deleteEntries(fileId, change);
     let grown = 0;
     for (const piece of pieces) grown += piece.checksums.length;
     for (const freed of change.freed) {
@@ -386,8 +389,21 @@ export class ExtentMap {
     return grown;
   }
 
-  /** `deleted` ascends, and nothing that stays lies between its first and its last unless it is put again by the same change. */
-  #deleteEntries(fileId: number, deleted: readonly number[]): void {
+  /** Both lists ascend, and nothing that stays lies between two that are deleted but what is stored. */
+  #deleteEntries(fileId: number, { deleted, stored }: ExtentChange): void {
+    let place = 0;
+    for (let from = 0; from < deleted.length; ) {
+      while (place < stored.length && stored[place]!.blockIndex < deleted[from]!) place++;
+      const stop = place < stored.length ? stored[place]!.blockIndex : BLOCK_INDEX_LIMIT;
+      let to = from + 1;
+      while (to < deleted.length && deleted[to]! < stop) to++;
+      this.#deleteRun(fileId, deleted.slice(from, to));
+      from = to;
+    }
+  }
+
+  /** Deletes entries with none that stays between them. */
+  #deleteRun(fileId: number, deleted: readonly number[]): void {
     if (deleted.length <= SINGLE_DELETES) {
       for (const blockIndex of deleted) this.deleteEntry(fileId, blockIndex);
       return;

@@ -40,7 +40,7 @@ export function reservePages(state: FileState, ranges: readonly PageRange[], isR
       while (blockIndex < toIndex && !isDirtyPage(state, blockIndex)) blockIndex++;
       const runBlocks = blockIndex - runStart;
       const { extents, room } = state.context;
-      if (state.isBeyondMap(runStart)) extents.touchPlace(state.fileId, runStart, room, isReclaiming);
+      if (state.isBeyondMap(runStart)) extents.touchPlace(state.fileId, runStart, blockIndex, room, isReclaiming);
       else extents.touchRegion(state.fileId, runStart, blockIndex, room, isReclaiming);
       pageCount += runBlocks;
       // At worst every block gets an entry of its own, and what is cut in two needs one more.

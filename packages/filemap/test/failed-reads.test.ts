@@ -5,6 +5,7 @@
 import { SpaceAudit } from '@outwrite/alloc-log';
 import { DeviceError, MemoryDevice } from '@outwrite/blockdev';
 import { type Tree, TreeStore } from '@outwrite/btree-cow';
+import { Random, testSeed } from '@outwrite/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type FileMap, FileMaps, relocateFileEntry } from '../src/index.ts';
 
@@ -116,5 +117,53 @@ describe('a read that fails once', () => {
     ['changing a part of a page', (file) => file.write(500 * KIB, new Uint8Array(100).fill(9))],
   ])('in %s loses nothing', async (_, change) => {
     expect(await failEachRead(change)).toBeGreaterThan(2);
+  });
+});
+
+describe('reads that fail while a delta is closed', () => {
+  it('do not matter: what is needed then is in memory', () => {
+    const random = new Random(testSeed('files under reads that fail'));
+    let failed = 0;
+    for (let round = 0; round < 60; round++) {
+      const device = MemoryDevice.fromImage(image, { maxSizeBytes: MAX_BYTES });
+      const opened = open(device);
+      const { store, file } = opened;
+      const read = device.readSync.bind(device);
+      device.readSync = (position, target) => {
+        if (store.log.isStaging) {
+          failed++;
+          throw new DeviceError({ operation: 'read', position }, 'the read failed');
+        }
+        read(position, target);
+      };
+      const model = new Uint8Array(SIZE_BYTES * 2);
+      model.set(contentOf(file));
+      for (let step = 0; step < 12; step++) {
+        const near = random.below(SIZE_BYTES);
+        for (let i = 0; i <= random.below(5); i++) {
+          const position = Math.min(near + random.below(20) * BLOCK_BYTES, SIZE_BYTES * 2 - 4 * KIB);
+          const content = new Uint8Array(1 + random.below(3 * BLOCK_BYTES)).fill(1 + random.below(250));
+          file.write(position, content);
+          model.set(content, position);
+        }
+        if (random.chance(0.2)) {
+          const content = new Uint8Array(64 * KIB).fill(1 + random.below(250));
+          file.write(near, content);
+          model.set(content, near);
+        }
+        if (random.chance(0.2)) {
+          const lengthBytes = random.below(30 * BLOCK_BYTES);
+          file.punchHole(near, lengthBytes);
+          model.fill(0, near, Math.min(near + lengthBytes, file.sizeBytes));
+        }
+        // Reads in between push out of the cache what changes nobody has touched.
+        if (random.chance(0.7)) file.read(random.below(SIZE_BYTES), new Uint8Array(16 * KIB));
+        if (random.chance(0.5)) store.commitSync();
+      }
+      store.commitSync();
+      expect(Buffer.compare(contentOf(file), model.subarray(0, file.sizeBytes))).toBe(0);
+      expect({ round, findings: findings(opened) }).toEqual({ round, findings: [] });
+    }
+    expect(failed).toBeGreaterThan(0);
   });
 });
