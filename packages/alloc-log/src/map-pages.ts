@@ -25,7 +25,7 @@ export class MapPages {
   readonly blockBytes: number;
   readonly pageBlocks: number;
   readonly blockLimit: number;
-  /** Pages that were changed since the last checkpoint. */
+  /** Pages that were changed, or added, since the last checkpoint. */
   readonly changed: Set<number> = new Set();
   /** First problem met with each page that could not be read. */
   readonly damage: Map<number, OutwriteError> = new Map();
@@ -89,6 +89,8 @@ export class MapPages {
         this.pointers.push({ block: NIL_BLOCK, checksum: 0, birth: 0 });
         this.#counts[USED][page] = 0;
         this.#counts[HELD][page] = 0;
+        // Nothing of it is used, but the node above it has an entry more.
+        this.changed.add(page);
       }
       const before = this.#availableIn(page);
       this.sizeBlocks = pageEnd;

@@ -183,6 +183,23 @@ describe('the free map', () => {
     );
   });
 
+  it('is read again where the volume has grown by a page of which nothing is used', () => {
+    const device = new MemoryDevice();
+    const pageBlocks = pageBlockCount(512);
+    const map = new FreeMap(device, { blockBytes: 512, blockLimit: 200 * pageBlocks });
+    map.pages.setUsed(0, 10);
+    stored(device, map, 1);
+    map.pages.setHeld(pageBlocks + 5, 20);
+    map.pages.clearHeld(pageBlocks + 5, 20);
+    const grown = stored(device, map, 2);
+    expect(grown.pages.pageCount).toBe(2);
+    // By so many that another level of nodes is needed.
+    grown.pages.extend(150 * pageBlocks);
+    const tall = stored(device, grown, 3);
+    expect(tall.pages.pageCount).toBe(150);
+    expect([...tall.pages.usedExtents()]).toEqual([...grown.pages.usedExtents()]);
+  });
+
   it('is read again where storing it takes the last used blocks out of a page that it has given a place already', () => {
     const device = new MemoryDevice();
     const pageBlocks = pageBlockCount(512);
