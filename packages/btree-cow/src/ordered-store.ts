@@ -79,8 +79,9 @@ export class OrderedStore {
     let blocks = 0;
     let nodes = 0;
     for (const operation of operations) {
-      if (operation.type !== 'put' && operation.type !== 'delete') {
-        throw new TypeError(`a batch has operations of type 'put' and 'delete', not ${describe(operation)}`);
+      const { type } = operation;
+      if (type !== 'put' && type !== 'delete') {
+        throw new TypeError(`a batch has operations of type 'put' and 'delete', not '${String(type)}'`);
       }
       const valueLength = operation.type === 'put' ? this.#tree.checkValue(operation.value) : 0;
       const room = this.#tree.putRoom(this.#tree.checkKey(operation.key), valueLength);
@@ -136,9 +137,4 @@ export class OrderedStore {
   stats(): TreeStoreStats {
     return this.trees.stats();
   }
-}
-
-/** The type of what is no operation, for a message. */
-function describe(operation: never): string {
-  return `'${String((operation as { readonly type?: unknown }).type)}'`;
 }

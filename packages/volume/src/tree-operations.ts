@@ -49,20 +49,20 @@ export function joinPath(directory: string, name: string): string {
 }
 
 /** Removes the directory `path` and all below it. A path that cannot be removed itself is refused while all below it is still there. */
-export function removeTree(head: Head, path: string): void {
-  removableEntry(head, new Operation('rm', path), path);
+function removeTree(head: Head, operation: Operation, path: string): void {
+  removableEntry(head, operation, path);
   // Directories to remove, those below after those above; the last one is being emptied.
   const stack = [path];
   for (;;) {
     const directory = stack[stack.length - 1];
     if (directory === undefined) return;
-    const operation = new Operation('rm', directory);
+    const step = new Operation('rm', directory);
     head.begin();
-    const inode = head.walker.resolve(operation, directory, false);
-    if (!inode.isDirectory) operation.fail('ENOTDIR');
+    const inode = head.walker.resolve(step, directory, false);
+    if (!inode.isDirectory) step.fail('ENOTDIR');
     const names = listNames(head, inode, null, PAGE_NAMES);
     if (names.length === 0) {
-      removeDirectory(head, operation, directory);
+      removeDirectory(head, step, directory);
       stack.pop();
       continue;
     }
@@ -77,8 +77,7 @@ export function removeTree(head: Head, path: string): void {
 /** As `fs.rmdir` with `recursive`. */
 export function removeDirectories(head: Head, operation: Operation, path: string): void {
   head.beginChange(operation);
-  removableEntry(head, operation, path);
-  removeTree(head, path);
+  removeTree(head, operation, path);
 }
 
 /** As `fs.rm`. */
@@ -89,7 +88,7 @@ export function remove(head: Head, path: string, options: { recursive: boolean; 
     const inode = head.walker.resolve(operation, path, false);
     if (!inode.isDirectory) unlink(head, operation, path);
     else if (!options.recursive) throw directoryError(path);
-    else removeTree(head, path);
+    else removeTree(head, operation, path);
   } catch (error) {
     if (!(options.force && error instanceof FsError && error.code === 'ENOENT')) throw error;
   }
