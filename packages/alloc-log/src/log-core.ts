@@ -111,7 +111,7 @@ export class LogCore {
     this.superblock = parts.superblock;
     this.readOnly = parts.readOnly;
     this.blockBytes = parts.superblock.blockBytes;
-    this.waitingBytes = new WaitingBytes(parts.device, this.blockBytes);
+    this.waitingBytes = new WaitingBytes(parts.device, this.blockBytes, this.bounds.waitingBytes);
     this.logBuffers = new LogBuffers(this.blockBytes);
     this.durableDelta = parts.superblock.delta;
     this.open = new OpenDelta(parts.superblock.delta + 1);

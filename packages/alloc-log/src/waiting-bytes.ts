@@ -7,23 +7,28 @@
 import type { BlockDevice } from '@outwrite/blockdev';
 import type { DirectWrite } from './open-delta.ts';
 
-/** Memory for copies that is kept: from the first length on it grows to what commits turn out to need, up to the second. */
-const SMALLEST_ARENA_BYTES = 256 * 1024;
-const LARGEST_ARENA_BYTES = 1024 * 1024;
+/** Memory for copies, filled from its beginning whenever nothing in it waits: making an array costs more than copying a block. */
+interface Arena {
+  bytes: Uint8Array;
+  usedBytes: number;
+  /** Blocks in it that wait. */
+  waitingCount: number;
+}
 
 export class WaitingBytes {
   readonly #device: BlockDevice;
   readonly #blockBytes: number;
+  readonly #arenaBytes: number;
   readonly #pieces: Map<number, Uint8Array> = new Map();
-  /** Memory for the copies, filled from its beginning whenever nothing waits: making an array costs more than copying a block. */
-  #arena: Uint8Array = new Uint8Array(0);
-  #arenaAt = 0;
-  /** What was asked for since nothing waited. */
-  #askedBytes = 0;
+  /** Two, so that there is one to fill while a delta is written from the other. */
+  #arena: Arena = newArena();
+  #otherArena: Arena = newArena();
 
-  constructor(device: BlockDevice, blockBytes: number) {
+  /** `arenaBytes` is what one delta keeps at most, or is expected to. */
+  constructor(device: BlockDevice, blockBytes: number, arenaBytes: number) {
     this.#device = device;
     this.#blockBytes = blockBytes;
+    this.#arenaBytes = arenaBytes;
   }
 
   get blockCount(): number {
@@ -48,25 +53,37 @@ export class WaitingBytes {
   }
 
   #take(lengthBytes: number): Uint8Array {
-    if (this.#pieces.size === 0) this.#beginArena();
-    this.#askedBytes += lengthBytes;
-    // A delta that is being written keeps its part of the arena; what does not fit beside it has an array of its own.
-    if (this.#arenaAt + lengthBytes > this.#arena.length) return new Uint8Array(lengthBytes);
-    this.#arenaAt += lengthBytes;
-    return this.#arena.subarray(this.#arenaAt - lengthBytes, this.#arenaAt);
+    if (!this.#fits(this.#arena, lengthBytes)) {
+      // Where both are being written from, a copy has an array of its own.
+      if (!this.#fits(this.#otherArena, lengthBytes)) return new Uint8Array(lengthBytes);
+      [this.#arena, this.#otherArena] = [this.#otherArena, this.#arena];
+    }
+    const arena = this.#arena;
+    if (arena.bytes.length === 0) arena.bytes = new Uint8Array(this.#arenaBytes);
+    const start = arena.usedBytes;
+    arena.usedBytes += lengthBytes;
+    arena.waitingCount += lengthBytes / this.#blockBytes;
+    return arena.bytes.subarray(start, arena.usedBytes);
   }
 
-  #beginArena(): void {
-    const wantedBytes = Math.min(Math.max(SMALLEST_ARENA_BYTES, this.#askedBytes), LARGEST_ARENA_BYTES);
-    if (wantedBytes > this.#arena.length) this.#arena = new Uint8Array(wantedBytes);
-    this.#arenaAt = 0;
-    this.#askedBytes = 0;
+  #fits(arena: Arena, lengthBytes: number): boolean {
+    if (arena.waitingCount === 0) arena.usedBytes = 0;
+    return arena.usedBytes + lengthBytes <= this.#arenaBytes;
+  }
+
+  #remove(block: number, piece: Uint8Array): void {
+    this.#pieces.delete(block);
+    if (piece.buffer === this.#arena.bytes.buffer) this.#arena.waitingCount--;
+    else if (piece.buffer === this.#otherArena.bytes.buffer) this.#otherArena.waitingCount--;
   }
 
   /** The blocks were given back before they were written. */
   drop(start: number, count: number): void {
     if (this.#pieces.size === 0) return;
-    for (let block = start; block < start + count; block++) this.#pieces.delete(block);
+    for (let block = start; block < start + count; block++) {
+      const piece = this.#pieces.get(block);
+      if (piece !== undefined) this.#remove(block, piece);
+    }
   }
 
   /** What a delta wrote is durable. */
@@ -74,7 +91,8 @@ export class WaitingBytes {
     for (const { start, pieces } of writes) {
       if (pieces === null) continue;
       for (let i = 0; i < pieces.length; i++) {
-        if (this.#pieces.get(start + i) === pieces[i]) this.#pieces.delete(start + i);
+        const piece = pieces[i]!;
+        if (this.#pieces.get(start + i) === piece) this.#remove(start + i, piece);
       }
     }
   }
@@ -100,4 +118,8 @@ export class WaitingBytes {
       ]);
     }
   }
+}
+
+function newArena(): Arena {
+  return { bytes: new Uint8Array(0), usedBytes: 0, waitingCount: 0 };
 }
