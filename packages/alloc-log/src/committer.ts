@@ -19,6 +19,17 @@ import type { LogCore } from './log-core.ts';
 /** Space that small commits will use is zeroed ahead when less than this is left. */
 const ZERO_MARGIN_BYTES = 256 * 1024;
 
+/** Zeros are written from one array again and again: memory that is touched for the first time costs more than the write. */
+const ZEROS: Uint8Array = new Uint8Array(64 * 1024);
+
+function zeros(lengthBytes: number): Uint8Array[] {
+  const buffers: Uint8Array[] = [];
+  for (let at = 0; at < lengthBytes; at += ZEROS.length) {
+    buffers.push(lengthBytes - at < ZEROS.length ? ZEROS.subarray(0, lengthBytes - at) : ZEROS);
+  }
+  return buffers;
+}
+
 interface Waiter {
   resolve(delta: number): void;
   reject(error: unknown): void;
@@ -176,7 +187,7 @@ export class Committer {
       return;
     }
     this.#settleDelta(flight);
-    this.#zeroAhead(flight, (position, bytes) => device.write(position, [bytes]));
+    this.#zeroAhead(flight, (position, zeros) => device.write(position, zeros));
     this.#schedule();
   }
 
@@ -262,7 +273,7 @@ export class Committer {
       else this.#resolveCurrent();
       if (checkpoint !== null) this.#completeCheckpointSync(checkpoint);
       if (flight !== null) {
-        this.#zeroAhead(flight, (position, bytes) => core.device.writeSync(position, [bytes]));
+        this.#zeroAhead(flight, (position, zeros) => core.device.writeSync(position, zeros));
       }
     } catch (error) {
       throw this.#fail(error);
@@ -360,7 +371,7 @@ export class Committer {
    * commits to come find the file's blocks allocated. The zeros are held back while they are being written. Failing to grow is no
    * failure: the space is simply not there.
    */
-  #zeroAhead(flight: DeltaFlight, write: (position: number, zeros: Uint8Array) => Promise<void> | void): void {
+  #zeroAhead(flight: DeltaFlight, write: (position: number, zeros: Uint8Array[]) => Promise<void> | void): void {
     const core = this.#core;
     const { pages } = core.map;
     if (this.#zeroing || core.latched !== null || flight.flushedFirst || flight.log.sizeBytes > ZERO_MARGIN_BYTES)
@@ -386,7 +397,7 @@ export class Committer {
     };
     this.#zeroing = true;
     try {
-      const written = write(start * core.blockBytes, new Uint8Array(count * core.blockBytes));
+      const written = write(start * core.blockBytes, zeros(count * core.blockBytes));
       if (written === undefined) done();
       else written.then(done, (error: unknown) => this.#fail(error));
     } catch (error) {
