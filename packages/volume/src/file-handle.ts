@@ -4,14 +4,18 @@
  * Large writes go on in the background, from the caller's memory; a handle that is closed meanwhile waits for them first.
  */
 
+import { type AbortOption, checkSignal } from './abort-signal.ts';
 import { joined, partOf, positionOf, type StatOptions, type TransferOptions } from './fs-descriptors.ts';
-import { bytesOf, type Codec, type DataLike, type EncodingOption, encodingOf } from './fs-encoding.ts';
+import { bytesOf, type Codec, type DataLike, encodingOf } from './fs-encoding.ts';
 import { Operation } from './fs-errors.ts';
 import type { BigIntStats, Stats } from './fs-stats.ts';
 import type { SyncFs } from './fs-sync.ts';
 import type { Head } from './head.ts';
 import { type OpenFile, writeFileInBackground } from './open-files.ts';
 import type { TimeLike } from './timestamp.ts';
+
+/** For functions on whole files. */
+type WholeFileOptions = ({ readonly encoding?: string | null | undefined } & AbortOption) | string | null | undefined;
 
 /** What a handle needs of the face that opened it. */
 export interface HandleContext<Bytes extends Uint8Array> {
@@ -122,20 +126,22 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
     }
   }
 
-  readFile(options: { encoding: string } | string): Promise<string>;
-  readFile(options?: { encoding?: null | undefined } | null): Promise<Bytes>;
-  readFile(options?: EncodingOption): Promise<string | Bytes>;
-  async readFile(options?: EncodingOption): Promise<string | Bytes> {
+  readFile(options: ({ encoding: string } & AbortOption) | string): Promise<string>;
+  readFile(options?: ({ encoding?: null | undefined } & AbortOption) | null): Promise<Bytes>;
+  readFile(options?: WholeFileOptions): Promise<string | Bytes>;
+  async readFile(options?: WholeFileOptions): Promise<string | Bytes> {
+    checkSignal(options);
     this.#check('read');
     return this.#context.fs.readFileSync(this.fd, encodingOf(options));
   }
 
-  async writeFile(data: DataLike, options?: EncodingOption): Promise<void> {
+  async writeFile(data: DataLike, options?: WholeFileOptions): Promise<void> {
+    checkSignal(options);
     this.#check('write');
     await this.#write(bytesOf(data, encodingOf(options) ?? 'utf8', this.#context.codec), null);
   }
 
-  async appendFile(data: DataLike, options?: EncodingOption): Promise<void> {
+  async appendFile(data: DataLike, options?: WholeFileOptions): Promise<void> {
     await this.writeFile(data, options);
   }
 

@@ -32,6 +32,11 @@ export function checkSize(argument: string, value: number): number {
   return value;
 }
 
+/** A length to cut to. As in Node, a negative integer means nothing at all. */
+export function lengthOf(length: number): number {
+  return checkSize('len', Number.isSafeInteger(length) ? Math.max(0, length) : length);
+}
+
 /** A position as callers give it: null, undefined and negative numbers mean the file's own. */
 export function positionOf(position: number | bigint | null | undefined): number | null {
   if (position === null || position === undefined) return null;
@@ -182,7 +187,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     const operation = new Operation('ftruncate');
     this.head.beginChange(operation);
     if (!file.writable) operation.fail('EINVAL');
-    resizeContent(this.head, operation, file.inode, checkSize('len', length));
+    resizeContent(this.head, operation, file.inode, lengthOf(length));
   }
 
   fsyncSync(fd: number): void {

@@ -6,7 +6,7 @@
 import { beginAttributes, changeMode, changeOwner, changeTimes, modeOf } from './attributes.ts';
 import { findDirectory, listNames, makeDirectory, removeDirectory } from './directory-operations.ts';
 import { resizeContent } from './file-content.ts';
-import { checkSize, DescriptorFs, type StatOptions } from './fs-descriptors.ts';
+import { DescriptorFs, lengthOf, type StatOptions } from './fs-descriptors.ts';
 import {
   type BufferEncodingOption,
   bytesOf,
@@ -50,11 +50,6 @@ export interface RmOptions {
 const NAME_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 /** `f_type` of `statfs`: "OWFS" read as bytes. */
 const STATFS_TYPE = 0x5346574f;
-
-/** A length to cut to. As in Node, a negative integer means nothing at all. */
-function lengthOf(length: number): number {
-  return checkSize('len', Number.isSafeInteger(length) ? Math.max(0, length) : length);
-}
 
 export class PathFs<Bytes extends Uint8Array = Uint8Array> extends DescriptorFs<Bytes> {
   accessSync(path: PathLike, mode: number = fsConstants.F_OK): void {

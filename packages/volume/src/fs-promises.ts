@@ -81,8 +81,8 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     path: PathLike | FileHandle<Bytes>,
     options?: (ReadFileOptions & AbortOption) | string | null,
   ): Promise<string | Bytes> {
-    checkSignal(options);
     if (path instanceof FileHandle) return path.readFile(options);
+    checkSignal(options);
     return this.#fs.readFileSync(path, options);
   }
 
@@ -91,11 +91,11 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     data: DataLike,
     options?: (WriteFileOptions & AbortOption) | string | null,
   ): Promise<void> {
-    checkSignal(options);
     if (path instanceof FileHandle) {
       await path.writeFile(data, options);
       return;
     }
+    checkSignal(options);
     const given = typeof options === 'object' && options !== null ? options : { encoding: options };
     const bytes = bytesOf(data, given.encoding ?? 'utf8', this.#codec);
     const flags = flagsOf('flag' in given ? given.flag : undefined, 'w');

@@ -34,6 +34,8 @@ export function makeDirectories(head: Head, operation: Operation, path: string, 
     if (part === '.' || part === '..') continue;
     const existing = head.walker.find(operation, prefix, true);
     if (existing === null) {
+      // A link that leads nowhere is not made to lead somewhere.
+      if (head.walker.find(operation, prefix, false) !== null) operation.fail('ENOENT');
       makeDirectory(head, operation, prefix, mode);
       first ??= prefix;
     } else if (!existing.isDirectory) {

@@ -30,6 +30,16 @@ describe.each([
   });
 });
 
+it('a handle neither reads nor writes', async () => {
+  const signal = AbortSignal.abort();
+  const handle = await fs.promises.open('/file', 'r+');
+  await expect(handle.readFile({ signal })).rejects.toEqual(aborted(signal.reason));
+  await expect(handle.writeFile('changed', { signal })).rejects.toEqual(aborted(signal.reason));
+  await expect(handle.appendFile('changed', { signal })).rejects.toEqual(aborted(signal.reason));
+  expect(await handle.readFile({ encoding: 'utf8', signal: new AbortController().signal })).toBe('as it was');
+  await handle.close();
+});
+
 it('no file is made, and a missing one is not looked for', async () => {
   const signal = AbortSignal.abort();
   await expect(fs.promises.writeFile('/new', 'x', { signal })).rejects.toEqual(aborted(signal.reason));

@@ -45,17 +45,36 @@ describe('mkdir', () => {
 
 describe('truncate', () => {
   it('to less than nothing cuts to nothing', async () => {
-    for (const cut of [() => fs.truncateSync('/file', -5), () => fs.promises.truncate('/file', -1)]) {
+    fs.writeFileSync('/file', '');
+    const handle = await fs.promises.open('/file', 'r+');
+    for (const cut of [
+      () => fs.truncateSync('/file', -5),
+      () => fs.promises.truncate('/file', -1),
+      () => fs.ftruncateSync(handle.fd, -5),
+      () => handle.truncate(-1),
+    ]) {
       fs.writeFileSync('/file', 'content');
       await cut();
       expect(fs.readFileSync('/file')).toEqual(new Uint8Array(0));
     }
+    await handle.close();
   });
 
   it.each([1.5, -1.5, Number.NaN, Number.NEGATIVE_INFINITY, 2 ** 60, -(2 ** 60)])('refuses %d', (length) => {
     fs.writeFileSync('/file', 'content');
     expect(() => fs.truncateSync('/file', length)).toThrow(RangeError);
     expect(fs.readFileSync('/file', 'utf8')).toBe('content');
+  });
+});
+
+describe('mkdir with recursive', () => {
+  it('makes nothing where a link leads nowhere', () => {
+    fs.symlinkSync('/nowhere', '/link');
+    for (const path of ['/link', '/link/a', '/link/a/b']) {
+      const call = (): unknown => fs.mkdirSync(path, { recursive: true });
+      expect(call).toThrow(expect.objectContaining({ code: 'ENOENT', syscall: 'mkdir' }));
+    }
+    expect(fs.existsSync('/nowhere')).toBe(false);
   });
 });
 
