@@ -6,7 +6,7 @@
  * after a crash the blocks are free. What happens to the file meanwhile happens before the write. On a volume that is nearly full, writes
  * take turns (`direct-flights.ts`), and one that is refused in the end has given its blocks back.
  */
-import { assert, ClosedError, NoSpaceError } from '@outwrite/blockdev';
+import { ClosedError, NoSpaceError } from '@outwrite/blockdev';
 import type { Extent } from './extent-format.ts';
 import { finishReclaim } from './file-reclaim.ts';
 import type { FileState } from './file-state.ts';
@@ -20,16 +20,11 @@ import {
   writePiece,
   writePieces,
 } from './file-write.ts';
+import { bornIn } from './map-region.ts';
+import { type TakenBlocks, takeBlocks } from './taken-blocks.ts';
 
 /** A write begins and ends in the midst of a block at most. */
 const PAGES_AT_ENDS = 2;
-
-/** Blocks on their way to the device, in the order of the file. */
-interface DirectPiece {
-  readonly blockIndex: number;
-  readonly start: number;
-  readonly checksums: Uint32Array;
-}
 
 /** As `writeFile`. `source` must not change before the promise settles. Each piece takes effect when its write has returned. */
 export async function writeFileAsync(state: FileState, position: number, source: Uint8Array): Promise<void> {
@@ -58,7 +53,7 @@ async function writePieceAsync(state: FileState, piece: WritePiece): Promise<voi
 }
 
 /** The write has returned, and becomes an operation. If that is refused, its blocks are free again. */
-function enterFile(state: FileState, whole: WritePiece, pieces: readonly DirectPiece[]): void {
+function enterFile(state: FileState, whole: WritePiece, pieces: readonly TakenBlocks[]): void {
   let isEntered = false;
   try {
     checkPresent(state);
@@ -78,7 +73,7 @@ function checkPresent(state: FileState): void {
 
 /** A write whose blocks are taken. */
 interface Flight {
-  readonly pieces: readonly DirectPiece[];
+  readonly pieces: readonly TakenBlocks[];
   /** What it will ask for when it returns, at most. */
   readonly claimedBlocks: number;
 }
@@ -88,7 +83,7 @@ async function beginFlight(state: FileState, plan: WritePlan, checksums: Uint32A
   const { flights } = state.context;
   for (;;) {
     try {
-      const pieces = takeBlocks(state, plan, checksums);
+      const pieces = takeRoom(state, plan, checksums);
       const flight = { pieces, claimedBlocks: blocksToEnter(state, checksums.length) };
       flights.begin(flight.claimedBlocks);
       flights.wakeNext();
@@ -126,7 +121,7 @@ function blocksToEnter(state: FileState, blockCount: number): number {
 }
 
 /** Takes blocks for the direct part of a write. Throws a `NoSpaceError` with nothing taken. */
-function takeBlocks(state: FileState, plan: WritePlan, checksums: Uint32Array): DirectPiece[] {
+function takeRoom(state: FileState, plan: WritePlan, checksums: Uint32Array): TakenBlocks[] {
   const { log, extents, flights } = state.context;
   const blockCount = checksums.length;
   const room = extents.regionRoom(blockCount);
@@ -135,27 +130,16 @@ function takeBlocks(state: FileState, plan: WritePlan, checksums: Uint32Array): 
     state.resolve();
     finishReclaim(state);
   } while (!log.ensure(blockCount + room.blocks, room.nodes + Math.ceil(flights.claimedBlocks / 2), false));
-  const pieces: DirectPiece[] = [];
-  try {
-    for (let taken = 0; taken < blockCount; ) {
-      const extent = log.startDirectWrite(blockCount - taken);
-      assert(extent.count > 0 && extent.count <= blockCount - taken, 'an allocation gives some of what was asked');
-      pieces.push({
-        blockIndex: plan.directFrom + taken,
-        start: extent.start,
-        checksums: checksums.subarray(taken, taken + extent.count),
-      });
-      taken += extent.count;
-    }
-  } catch (error) {
-    abandon(state, pieces);
-    throw error;
-  }
-  return pieces;
+  return takeBlocks(
+    plan.directFrom,
+    checksums,
+    (count) => log.startDirectWrite(count),
+    (pieces) => abandon(state, pieces),
+  );
 }
 
 /** Writes all pieces and waits for all of them, however they end. A failure of the device latches the log. */
-async function writeAll(state: FileState, pieces: readonly DirectPiece[], source: Uint8Array): Promise<void> {
+async function writeAll(state: FileState, pieces: readonly TakenBlocks[], source: Uint8Array): Promise<void> {
   const { log, blockSize } = state.context;
   try {
     growDevice(state, pieces);
@@ -177,18 +161,16 @@ async function writeAll(state: FileState, pieces: readonly DirectPiece[], source
 }
 
 /** The written blocks become part of the open delta. Should that fail in the midst of them, the log latches. */
-function enterDelta(state: FileState, pieces: readonly DirectPiece[]): Extent[] {
+function enterDelta(state: FileState, pieces: readonly TakenBlocks[]): Extent[] {
   const { log } = state.context;
   try {
-    return pieces.map((piece) => {
-      log.endDirectWrite(piece.start, piece.checksums, 'data');
-      return { ...piece, birth: log.openDelta };
-    });
+    for (const { start, checksums } of pieces) log.endDirectWrite(start, checksums, 'data');
+    return bornIn(log.openDelta, pieces);
   } catch (error) {
     throw log.latch(error);
   }
 }
 
-function abandon(state: FileState, pieces: readonly DirectPiece[]): void {
+function abandon(state: FileState, pieces: readonly TakenBlocks[]): void {
   for (const piece of pieces) state.context.log.abandonDirectWrite(piece.start, piece.checksums.length);
 }

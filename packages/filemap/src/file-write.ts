@@ -16,6 +16,7 @@ import { allocate, install } from './map-region.ts';
 import { type BlockPart, changePage, type PageRange, pinParts, reservePages, unpinAll } from './page-change.ts';
 import { changeTree, giveBack } from './second-half.ts';
 import { untilDone } from './staging-room.ts';
+import type { TakenBlocks } from './taken-blocks.ts';
 
 /** A longer write is a sequence of writes of this length, cut at multiples of it: what one operation reserves at most. */
 const PIECE_BYTES = 1024 * 1024;
@@ -234,7 +235,7 @@ function writeDirectly(state: FileState, blockIndex: number, source: Uint8Array)
 }
 
 /** Makes the device reach to the end of all pieces. Throws a `NoSpaceError`, and then nothing has been written. */
-export function growDevice(state: FileState, pieces: readonly { start: number; checksums: Uint32Array }[]): void {
+export function growDevice(state: FileState, pieces: readonly TakenBlocks[]): void {
   const { log, blockSize } = state.context;
   let endBlock = 0;
   for (const piece of pieces) endBlock = Math.max(endBlock, piece.start + piece.checksums.length);

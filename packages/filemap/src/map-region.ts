@@ -15,6 +15,7 @@ import type { Extent } from './extent-format.ts';
 import type { Segment } from './extent-map.ts';
 import type { FileState } from './file-state.ts';
 import { changeTree, giveBack } from './second-half.ts';
+import { type TakenBlocks, takeBlocks } from './taken-blocks.ts';
 
 export type MapMode = 'read' | 'write' | 'redirect';
 
@@ -63,29 +64,24 @@ function mapAnew(state: FileState, blockIndex: number, checksums: Uint32Array): 
 /** New blocks for content with these checksums: as few pieces as the free space allows, born in the open delta, in no file yet. */
 export function allocate(state: FileState, blockIndex: number, checksums: Uint32Array): Extent[] {
   const { log, blockSize } = state.context;
-  const pieces: Extent[] = [];
+  const birth = log.openDelta;
   let goal = checksums.length * blockSize >= OWN_PLACE_BYTES ? blockAfter(state, blockIndex) : undefined;
-  try {
-    for (let allocated = 0; allocated < checksums.length; ) {
-      const extent = log.allocateExtent(checksums.length - allocated, goal);
-      assert(
-        extent.count > 0 && extent.count <= checksums.length - allocated,
-        'an allocation gives some of what was asked',
-      );
-      pieces.push({
-        blockIndex: blockIndex + allocated,
-        start: extent.start,
-        birth: log.openDelta,
-        checksums: checksums.subarray(allocated, allocated + extent.count),
-      });
-      allocated += extent.count;
-      goal = extent.start + extent.count;
-    }
-  } catch (error) {
-    giveBack(state.context, pieces);
-    throw error;
-  }
-  return pieces;
+  const taken = takeBlocks(
+    blockIndex,
+    checksums,
+    (blockCount) => {
+      const run = log.allocateExtent(blockCount, goal);
+      goal = run.start + run.count;
+      return run;
+    },
+    (pieces) => giveBack(state.context, bornIn(birth, pieces)),
+  );
+  return bornIn(birth, taken);
+}
+
+/** Blocks that belong to a delta now. */
+export function bornIn(birth: number, taken: readonly TakenBlocks[]): Extent[] {
+  return taken.map(({ blockIndex, start, checksums }) => ({ blockIndex, start, birth, checksums }));
 }
 
 /** Puts allocated pieces in the place of what blocks `[fromIndex, toIndex)` of the file were. */
