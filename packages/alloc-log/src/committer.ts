@@ -15,9 +15,12 @@ import type { WriteBatch } from '@outwrite/buffer-cache';
 import { type CheckpointFlight, takeCheckpoint } from './checkpoint.ts';
 import { closeDelta, type DeltaFlight, type Stager } from './delta-flight.ts';
 import type { LogCore } from './log-core.ts';
+import { availableBlocks } from './space-accounting.ts';
 
 /** Space that small commits will use is zeroed ahead when less than this is left. */
 const ZERO_MARGIN_BYTES = 256 * 1024;
+/** It is zeroed asynchronously if it is at most this part of what is available: nobody else gets it meanwhile, and requests cannot wait for it. */
+const ZERO_PART = 8;
 
 /** Zeros are written from one array again and again: memory that is touched for the first time costs more than the write. */
 const ZEROS: Uint8Array = new Uint8Array(64 * 1024);
@@ -170,7 +173,6 @@ export class Committer {
   }
 
   async #runDelta(flight: DeltaFlight): Promise<void> {
-    const { device } = this.#core;
     try {
       if (flight.flushedFirst) {
         await this.#issue(flight, flight.blocks);
@@ -187,7 +189,7 @@ export class Committer {
       return;
     }
     this.#settleDelta(flight);
-    this.#zeroAhead(flight, (position, zeros) => device.write(position, zeros));
+    this.#zeroAhead(flight, false);
     this.#schedule();
   }
 
@@ -272,9 +274,7 @@ export class Committer {
       if (flight !== null) this.#completeDeltaSync(flight, overtook);
       else this.#resolveCurrent();
       if (checkpoint !== null) this.#completeCheckpointSync(checkpoint);
-      if (flight !== null) {
-        this.#zeroAhead(flight, (position, zeros) => core.device.writeSync(position, zeros));
-      }
+      if (flight !== null) this.#zeroAhead(flight, true);
     } catch (error) {
       throw this.#fail(error);
     }
@@ -368,21 +368,24 @@ export class Committer {
 
   /**
    * After a small commit that nears the end of the space that was ever written: writes zeros further on, so that the flushes of the
-   * commits to come find the file's blocks allocated. The zeros are held back while they are being written. Failing to grow is no
-   * failure: the space is simply not there.
+   * commits to come find the file's blocks allocated. The zeros are held back while they are being written, so they spare what the changes
+   * that wait for the next commit were promised. Failing to grow is no failure: the space is simply not there.
    */
-  #zeroAhead(flight: DeltaFlight, write: (position: number, zeros: Uint8Array[]) => Promise<void> | void): void {
+  #zeroAhead(flight: DeltaFlight, synchronously: boolean): void {
     const core = this.#core;
+    const { device } = core;
     const { pages } = core.map;
     if (this.#zeroing || core.latched !== null || flight.flushedFirst || flight.log.sizeBytes > ZERO_MARGIN_BYTES)
       return;
     const spaceAheadBytes = core.map.aheadCount * core.blockBytes;
     if (spaceAheadBytes >= ZERO_MARGIN_BYTES || core.map.wouldGoRound) return;
     const start = pages.sizeBlocks;
-    const count = Math.min(Math.floor(core.bounds.zeroAheadBytes / core.blockBytes), pages.blockLimit - start);
+    const unclaimed = availableBlocks(core, false);
+    const zeroAheadBlocks = Math.floor(core.bounds.zeroAheadBytes / core.blockBytes);
+    const count = Math.min(zeroAheadBlocks, pages.blockLimit - start, unclaimed);
     if (count <= 0) return;
     try {
-      core.device.grow((start + count) * core.blockBytes);
+      device.grow((start + count) * core.blockBytes);
     } catch (error) {
       if (error instanceof NoSpaceError) return;
       this.#fail(error);
@@ -397,9 +400,13 @@ export class Committer {
     };
     this.#zeroing = true;
     try {
-      const written = write(start * core.blockBytes, zeros(count * core.blockBytes));
-      if (written === undefined) done();
-      else written.then(done, (error: unknown) => this.#fail(error));
+      const position = start * core.blockBytes;
+      if (synchronously || count * ZERO_PART > unclaimed) {
+        device.writeSync(position, zeros(count * core.blockBytes));
+        done();
+      } else {
+        device.write(position, zeros(count * core.blockBytes)).then(done, (error: unknown) => this.#fail(error));
+      }
     } catch (error) {
       this.#fail(error);
     }
