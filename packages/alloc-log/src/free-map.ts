@@ -173,8 +173,8 @@ export class FreeMap {
   }
 
   /** Upper bound of the blocks that `writeImage` would allocate now, with some pages more than are changed yet. */
-  imageBlockBound(): number {
-    const pageCount = Math.min(this.pages.changed.size + 4, this.pages.pageCount + 1);
+  imageBlockBound(furtherPages: number = 4): number {
+    const pageCount = Math.min(this.pages.changed.size + furtherPages, this.pages.pageCount + 1);
     let bound = pageCount;
     for (let nodeCount = this.pages.pageCount + 1; ; ) {
       nodeCount = Math.ceil(nodeCount / this.#fanOut);

@@ -8,8 +8,8 @@
  * the chosen one had returned. With the first of them goes the block at which following the log ended, as it was read: a log block whose
  * write was reported as failed may still reach the medium, and would lead to blocks that this opening gives to others. (2) The opening
  * checkpoint is taken under a new life: after an unclean end it copies what the last kept delta wrote to new places, births stay; it
- * allocates only blocks that are free both before and after the last delta, kept or dropped, and touches no log block; flushed. (3) Both
- * slots get it, one after the other, each flushed. Until then nothing that it replaced is reusable. So no chain crosses a life.
+ * allocates only blocks that are free both before and after the last delta, kept or dropped, and touches no log block; flushed. Where a
+ * dropped delta had filled the volume there may be no room for copies; then the same bytes go to the same places once more. (3) Both slots get it, one after the other, each flushed. Until then nothing that it replaced is reusable. So no chain crosses a life.
  */
 import type { BlockPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
@@ -19,6 +19,9 @@ import type { LoggedDelta } from './log-reader.ts';
 import { OpenDelta } from './open-delta.ts';
 import { type RecoveredLog, readVerified } from './recovery.ts';
 import { type RepairDelta, writeAgain } from './repair-opening.ts';
+
+/** Lists of pieces take at most this part of the blocks that they list. */
+const LIST_PART = 16;
 
 /** Makes the opening checkpoint and returns the number of blocks that were copied for it. */
 export function openWritable(
@@ -48,7 +51,10 @@ export function openWritable(
   if (repaired !== null) {
     for (const { start, count } of repaired.spared) appendExtent(spared, start, count);
     if (last !== undefined) writeAgain(device, core.blockBytes, last);
-  } else if (last !== undefined && !last.flushedFirst) relocatedCount = relocate(core, last, spared);
+  } else if (last !== undefined && !last.flushedFirst) {
+    if (hasRoomForCopies(core, last)) relocatedCount = relocate(core, last, spared);
+    else writeAgain(device, core.blockBytes, last);
+  }
 
   const oldChain = core.chain;
   core.chainNumber = 0;
@@ -104,6 +110,20 @@ export function spareLastDelta(core: LogCore, recovered: RecoveredLog): Extent[]
   for (const block of recovered.unfinishedBlocks) spare(block, 1);
   for (const block of recovered.sparedBlocks) spare(block, 1);
   return spared;
+}
+
+/**
+ * Whether what `last` wrote can be copied and the checkpoint still be written. A commit leaves room for a copy of its own delta and not of
+ * the one before it, which is the last again when it is dropped itself.
+ */
+function hasRoomForCopies(core: LogCore, last: LoggedDelta): boolean {
+  let blockCount = 0;
+  for (const { pointer } of last.records.at) if (pointer.birth === last.delta) blockCount++;
+  for (const { checksums } of last.records.writes) blockCount += checksums.length;
+  // A value that is copied in more pieces than it had needs lists of them; every block may change a page of its own, where it was and where it is.
+  const copiedBlocks = blockCount + Math.ceil(blockCount / LIST_PART) + 1;
+  const imageBlocks = core.provisional.count + core.map.imageBlockBound(2 * copiedBlocks + core.retired.length);
+  return core.map.availableCount > copiedBlocks + imageBlocks;
 }
 
 /** Has the client copy what `last` wrote. The copies belong to the opening checkpoint; the old places stay held until that is durable. */

@@ -77,6 +77,46 @@ describe('an extent of the last delta', () => {
   });
 });
 
+describe('a last delta for whose copies there is no room', () => {
+  /** Sets registers from `id` on until there is no room for more in this delta, commits, and returns the number of the next one. */
+  function fillDelta(log: AllocLog, registers: RegisterClient, id: number): number {
+    let next = id;
+    try {
+      log.transact(() => {
+        for (;;) registers.set(next++, `of ${id}`);
+      });
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' });
+      next--;
+    }
+    log.commitSync();
+    return next;
+  }
+
+  it('because the one after it filled the volume and is not all there, is written again where it is', () => {
+    const { device, log, registers } = format(1500 * 512);
+    const second = fillDelta(log, registers, 0);
+    const end = fillDelta(log, registers, second);
+    // A commit leaves room for a copy of its own delta, which is the smaller one here.
+    expect(end - second).toBeLessThan(second);
+    device.flipBit(registers.registers.get(end - 1)!.leaf.block * 512, 0);
+    const next = device.kill();
+    const places = (from: RegisterClient) => [...from.registers].map(([id, { leaf }]) => [id, leaf.block]);
+    const before = places(registers).filter(([id]) => id! < second);
+    const opened = open(next);
+    expect(opened.log.recovery).toMatchObject({ droppedDelta: log.durableDelta, relocatedBlocks: 0 });
+    expect(places(opened.registers)).toEqual(before);
+    expect(opened.registers.audit()).toEqual([]);
+    for (const medium of [next.medium.visibleImage(), next.medium.durableImage()]) {
+      const again = open(new SimulatedDevice({ medium }));
+      expect([...again.registers.content()]).toEqual(Array.from({ length: second }, (_, id) => [id, 'of 0']));
+      expect(again.registers.audit()).toEqual([]);
+      again.registers.delete(0);
+      again.log.commitSync();
+    }
+  });
+});
+
 describe('a log block whose write was reported as failed and that reaches the medium later', () => {
   const bounds = { zeroAheadBytes: 0, flushFirstBytes: 0 };
 
