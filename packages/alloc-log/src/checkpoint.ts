@@ -17,7 +17,8 @@ export class CheckpointFlight {
   readonly batch: WriteBatch;
   readonly #frames: { frame: Frame; dirtyIn: number }[];
   settled = false;
-  writeInFlight = false;
+  /** See `DeltaFlight`. */
+  batchInFlight: WriteBatch | null = null;
   /** The batch was written before the flush of the checkpoint's own delta began, so that flush covers it. */
   writtenWithDelta = false;
 

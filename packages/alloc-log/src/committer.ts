@@ -239,14 +239,14 @@ export class Committer {
       batch.writeSync();
       return;
     }
-    flight.writeInFlight = true;
+    flight.batchInFlight = batch;
     try {
       await batch.write();
     } finally {
-      flight.writeInFlight = false;
+      flight.batchInFlight = null;
       if (flight.settled) {
         flight.releaseFrames();
-        this.#core.waiting.lateWriteReturned();
+        this.#core.waiting.lateWriteReturned(batch);
       }
     }
   }
@@ -320,7 +320,7 @@ export class Committer {
     flight.settled = true;
     core.durableDelta = flight.delta;
     core.counters.commits++;
-    if (flight.writeInFlight) core.waiting.lateWriteStarted();
+    if (flight.batchInFlight !== null) core.waiting.lateWriteStarted(flight.batchInFlight);
     else flight.releaseFrames();
     this.#flight = null;
     core.waiting.deltaDurable(flight.delta);
@@ -334,7 +334,7 @@ export class Committer {
     const core = this.#core;
     checkpoint.settled = true;
     core.counters.checkpoints++;
-    if (checkpoint.writeInFlight) core.waiting.lateWriteStarted();
+    if (checkpoint.batchInFlight !== null) core.waiting.lateWriteStarted(checkpoint.batchInFlight);
     else checkpoint.releaseFrames();
     this.#checkpoint = null;
     core.waiting.checkpointDurable(checkpoint.superblock.generation);

@@ -30,8 +30,8 @@ export class DeltaFlight {
   /** Memory of the log blocks. */
   readonly logBlocks: Uint8Array[];
   settled = false;
-  /** An asynchronous write of this flight has not returned. */
-  writeInFlight = false;
+  /** An asynchronous write of this flight that has not returned. */
+  batchInFlight: WriteBatch | null = null;
 
   constructor(
     core: LogCore,

@@ -3,11 +3,12 @@
  *
  * The free map counts them as free at once (that is the state a checkpoint stores); this list holds them back in its overlay until the
  * event that each waits for: the delta that freed it is durable, or the second checkpoint after is. An open view of an earlier delta
- * keeps everything freed since, and so does a write in flight that came too late (a synchronous commit has overtaken it): it may still
- * land anywhere that its delta owned.
+ * keeps everything freed since. A write in flight that came too late (a synchronous commit has overtaken it) keeps the blocks that it goes to,
+ * where it may still land, and no others: a synchronous call cannot wait for it, and on a full volume all that is deleted may be needed.
  */
 import { assert } from '@outwrite/blockdev';
-import { type Extent, extentBlockCount } from './extent.ts';
+import type { WriteBatch } from '@outwrite/buffer-cache';
+import { type Extent, extentBalance, extentBlockCount } from './extent.ts';
 import type { MapPages } from './map-pages.ts';
 
 interface WaitingEntry {
@@ -34,7 +35,8 @@ export class WaitingList {
   readonly #views: Set<LogView> = new Set();
   #durableDelta = 0;
   #durableGeneration = 0;
-  #lateWriteCount = 0;
+  /** Writes that were overtaken and have not returned, with the blocks that they go to. */
+  readonly #lateWrites: Map<WriteBatch, readonly Extent[]> = new Map();
 
   constructor(pages: MapPages) {
     this.#pages = pages;
@@ -71,14 +73,14 @@ export class WaitingList {
     this.#sweep();
   }
 
-  /** A write that was overtaken is still in flight: nothing is released before `lateWriteReturned`. */
-  lateWriteStarted(): void {
-    this.#lateWriteCount++;
+  /** A write that was overtaken is still in flight: none of its blocks is released before `lateWriteReturned`. */
+  lateWriteStarted(batch: WriteBatch): void {
+    this.#lateWrites.set(batch, batch.extents());
   }
 
-  lateWriteReturned(): void {
-    assert(this.#lateWriteCount > 0, 'a late write returns once');
-    this.#lateWriteCount--;
+  lateWriteReturned(batch: WriteBatch): void {
+    const wasLate = this.#lateWrites.delete(batch);
+    assert(wasLate, 'a late write returns once');
     this.#sweep();
   }
 
@@ -95,7 +97,6 @@ export class WaitingList {
   }
 
   #sweep(): void {
-    if (this.#lateWriteCount > 0) return;
     let oldestView = Number.POSITIVE_INFINITY;
     for (const view of this.#views) oldestView = Math.min(oldestView, view.delta);
     this.#forDelta = this.#release(this.#forDelta, this.#durableDelta, oldestView);
@@ -104,12 +105,17 @@ export class WaitingList {
 
   #release(entries: WaitingEntry[], reached: number, oldestView: number): WaitingEntry[] {
     const still: WaitingEntry[] = [];
+    const late = [...this.#lateWrites.values()].flat();
     for (const entry of entries) {
-      if (entry.event <= reached && entry.delta <= oldestView) {
-        for (const { start, count } of entry.extents) this.#pages.clearHeld(start, count);
-      } else {
+      if (entry.event > reached || entry.delta > oldestView) {
         still.push(entry);
+        continue;
       }
+      const released = late.length === 0 ? entry.extents : extentBalance(entry.extents, late);
+      for (const { start, count } of released) this.#pages.clearHeld(start, count);
+      if (late.length === 0) continue;
+      const kept = extentBalance(entry.extents, released);
+      if (kept.length > 0) still.push({ ...entry, extents: kept });
     }
     return still;
   }

@@ -52,6 +52,14 @@ export class WriteBatch {
     return this.#prepare().length;
   }
 
+  /** The blocks that an issue writes, ascending: an extent for each vectored write. */
+  extents(): { start: number; count: number }[] {
+    return this.#prepare().map(({ position, buffers }) => {
+      const lengthBytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+      return { start: position / this.blockSize, count: lengthBytes / this.blockSize };
+    });
+  }
+
   /**
    * Writes everything, growing the device as needed. Throws what the device throws: a part may have been written then.
    */

@@ -149,14 +149,14 @@ export const commitMutants: readonly Mutant[] = [
     file: committer,
     edits: [
       {
-        find: `    if (flight.writeInFlight) core.waiting.lateWriteStarted();
+        find: `    if (flight.batchInFlight !== null) core.waiting.lateWriteStarted(flight.batchInFlight);
     else flight.releaseFrames();`,
         replace: '    flight.releaseFrames();',
       },
       {
         find: `      if (flight.settled) {
         flight.releaseFrames();
-        this.#core.waiting.lateWriteReturned();
+        this.#core.waiting.lateWriteReturned(batch);
       }`,
         replace: '',
       },
@@ -167,7 +167,7 @@ export const commitMutants: readonly Mutant[] = [
     name: 'late-writes-do-not-hold-blocks-back',
     breaks: 'a block with a write in flight is not allocatable (5)',
     file: 'packages/alloc-log/src/waiting-list.ts',
-    edits: [{ find: '    if (this.#lateWriteCount > 0) return;\n', replace: '' }],
+    edits: [{ find: '[...this.#lateWrites.values()].flat()', replace: '[] as Extent[]' }],
     scenarios: ['registers/late'],
   },
 ];
