@@ -112,20 +112,6 @@ export function spareLastDelta(core: LogCore, recovered: RecoveredLog): Extent[]
   return spared;
 }
 
-/**
- * Whether what `last` wrote can be copied and the checkpoint still be written. A commit leaves room for a copy of its own delta and not of
- * the one before it, which is the last again when it is dropped itself.
- */
-function hasRoomForCopies(core: LogCore, last: LoggedDelta): boolean {
-  let blockCount = 0;
-  for (const { pointer } of last.records.at) if (pointer.birth === last.delta) blockCount++;
-  for (const { checksums } of last.records.writes) blockCount += checksums.length;
-  // A value that is copied in more pieces than it had needs lists of them; every block may change a page of its own, where it was and where it is.
-  const copiedBlocks = blockCount + Math.ceil(blockCount / LIST_PART) + 1;
-  const imageBlocks = core.provisional.count + core.map.imageBlockBound(2 * copiedBlocks + core.retired.length);
-  return core.map.availableCount > copiedBlocks + imageBlocks;
-}
-
 /** Has the client copy what `last` wrote. The copies belong to the opening checkpoint; the old places stay held until that is durable. */
 function relocate(core: LogCore, last: LoggedDelta, spared: Extent[]): number {
   const { device, blockBytes } = core;
@@ -176,6 +162,20 @@ function relocate(core: LogCore, last: LoggedDelta, spared: Extent[]): number {
     },
   });
   return relocatedCount;
+}
+
+/**
+ * Whether what `last` wrote can be copied and the checkpoint still be written. A commit leaves room for a copy of its own delta and not of
+ * the one before it, which is the last again when it is dropped itself.
+ */
+function hasRoomForCopies(core: LogCore, last: LoggedDelta): boolean {
+  let blockCount = 0;
+  for (const { pointer } of last.records.at) if (pointer.birth === last.delta) blockCount++;
+  for (const { checksums } of last.records.writes) blockCount += checksums.length;
+  // A value that is copied in more pieces than it had needs lists of them; every block may change a page of its own, where it was and where it is.
+  const copiedBlocks = blockCount + Math.ceil(blockCount / LIST_PART) + 1;
+  const imageBlocks = core.provisional.count + core.map.imageBlockBound(2 * copiedBlocks + core.retired.length);
+  return core.map.availableCount > copiedBlocks + imageBlocks;
 }
 
 /** The first of so many consecutive free blocks, near what was allocated last or else at the end; -1 if there are none in either place. */

@@ -345,7 +345,7 @@ export const openingMutants: readonly Mutant[] = [
     breaks: 'after an unclean end the opening copies what the last kept delta lists (7.2)',
     flagged: true,
     file: opening,
-    edits: [{ find: 'if (last !== undefined && !last.flushedFirst) relocated', replace: 'if (false) relocated' }],
+    edits: [{ find: 'if (last !== undefined && !last.flushedFirst) {', replace: 'if (false) {' }],
     scenarios: faulty,
   },
   {
@@ -595,7 +595,7 @@ export const spaceMutants: readonly Mutant[] = [
     name: 'views-are-ignored',
     breaks: 'blocks freed since an open view are not reused (11)',
     file: 'packages/alloc-log/src/waiting-list.ts',
-    edits: [{ find: 'entry.event <= reached && entry.delta <= oldestView', replace: 'entry.event <= reached' }],
+    edits: [{ find: 'entry.event > reached || entry.delta > oldestView', replace: 'entry.event > reached' }],
     scenarios: ['registers/views'],
   },
   {
