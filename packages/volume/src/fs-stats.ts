@@ -2,7 +2,7 @@
  * What `stat`, `readdir` and `statfs` return: objects shaped like Node's.
  */
 
-import { mapOf } from './file-content.ts';
+import { contentSize, mapOf } from './file-content.ts';
 import type { Head } from './head.ts';
 import type { Inode } from './inode.ts';
 import {
@@ -85,7 +85,7 @@ export class Stats extends FileType {
     this.rdev = 0;
     this.blksize = head.log.blockSize;
     this.ino = inode.number;
-    this.size = inode.sizeBytes;
+    this.size = contentSize(inode);
     this.blocks = occupiedBlocks(head, inode);
     this.atimeMs = millisecondsOf(inode.atimeSeconds, inode.atimeNanoseconds);
     this.mtimeMs = millisecondsOf(inode.mtimeSeconds, inode.mtimeNanoseconds);
@@ -150,7 +150,7 @@ export class BigIntStats extends FileType {
     this.rdev = 0n;
     this.blksize = BigInt(head.log.blockSize);
     this.ino = BigInt(inode.number);
-    this.size = BigInt(inode.sizeBytes);
+    this.size = BigInt(contentSize(inode));
     this.blocks = BigInt(occupiedBlocks(head, inode));
     this.atimeNs = nanosecondsOf(inode.atimeSeconds, inode.atimeNanoseconds);
     this.mtimeNs = nanosecondsOf(inode.mtimeSeconds, inode.mtimeNanoseconds);

@@ -6,7 +6,7 @@
 
 import { beginOpenAttributes, changeMode, modeOf } from './attributes.ts';
 import { findDirectory } from './directory-operations.ts';
-import { readContent } from './file-content.ts';
+import { contentSize, readContent } from './file-content.ts';
 import {
   type BufferEncodingOption,
   bytesOf,
@@ -85,14 +85,14 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
     this.head.begin();
     const inode = this.head.walker.resolve(new Operation('open', name), name, true);
     if (inode.isDirectory) new Operation('read').fail('EISDIR');
-    const bytes = this.codec.allocate(inode.sizeBytes);
+    const bytes = this.codec.allocate(contentSize(inode));
     const byteCount = readContent(this.head, inode, 0, bytes);
     return byteCount === bytes.length ? bytes : (bytes.subarray(0, byteCount) as Bytes);
   }
 
   /** All bytes from the file's own position on. */
   protected readRest(file: OpenFile): Bytes {
-    const byteCount = Math.max(0, file.inode.sizeBytes - file.position);
+    const byteCount = Math.max(0, contentSize(file.inode) - file.position);
     const bytes = this.codec.allocate(file.inode.isDirectory ? 0 : byteCount);
     const readCount = readFile(this.head, new Operation('read'), file, bytes, null);
     return readCount === bytes.length ? bytes : (bytes.subarray(0, readCount) as Bytes);
@@ -149,7 +149,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
         // Exactly those of the source: the umask is for new files, and a file that was there takes them on, too.
         beginOpenAttributes(this.head, operation, output.inode);
         changeMode(this.head, output.inode, permissions);
-        const buffer = new Uint8Array(Math.min(COPY_BYTES, inode.sizeBytes));
+        const buffer = new Uint8Array(Math.min(COPY_BYTES, contentSize(inode)));
         for (;;) {
           const byteCount = readFile(this.head, operation, input, buffer, null);
           if (byteCount === 0) break;
