@@ -132,6 +132,12 @@ export class FileMap {
     return state.mappedBlockCount * state.context.blockSize;
   }
 
+  /** As `allocatedBytes`, if that is known without looking; null if not. */
+  get knownAllocatedBytes(): number | null {
+    const { mappedBlockCount, context } = this.#state;
+    return mappedBlockCount < 0 ? null : mappedBlockCount * context.blockSize;
+  }
+
   /** Lets go of the file. What is dirty stays in memory until it is written, and is found again if the file is opened before that. */
   close(): void {
     if (this.#closed) return;

@@ -304,7 +304,10 @@ describe('holes', () => {
     const harness = new Harness();
     harness.write(0, pattern(1, 40 * 4096 + 100));
     harness.commit();
+    harness.reopen();
+    expect(harness.file.knownAllocatedBytes).toBe(null);
     const blocksBefore = harness.file.allocatedBytes() / 4096;
+    expect(harness.file.knownAllocatedBytes).toBe(blocksBefore * 4096);
     harness.punchHole(10 * 4096 + 5, 5 * 4096);
     expect(harness.file.allocatedBytes() / 4096).toBe(blocksBefore - 4);
     // Up to the end of the file, and beyond it.

@@ -22,7 +22,8 @@ const STAT_BLOCK_BYTES = 512;
 /** 512-byte units that the content of `inode` occupies. */
 function occupiedBlocks(head: Head, inode: Inode): number {
   if (!inode.isMapped) return inode.isFile ? Math.ceil(inode.sizeBytes / STAT_BLOCK_BYTES) : 0;
-  if (inode.allocatedBytes < 0) inode.allocatedBytes = mapOf(head, inode).allocatedBytes();
+  // A map knows of what commits give to the file; without one, nothing changes.
+  if (inode.map !== null || inode.allocatedBytes < 0) inode.allocatedBytes = mapOf(head, inode).allocatedBytes();
   return Math.ceil(inode.allocatedBytes / STAT_BLOCK_BYTES);
 }
 

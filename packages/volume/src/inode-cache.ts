@@ -174,6 +174,8 @@ export class InodeCache {
       const map = inode.map;
       if (map === null) continue;
       if (excess > 0 && inode.openCount === 0 && inode.changingCount === 0 && !map.isDirty) {
+        // What `stat` has found out may have been before the last commit.
+        if (inode.allocatedBytes >= 0) inode.allocatedBytes = map.knownAllocatedBytes ?? inode.allocatedBytes;
         map.close();
         inode.map = null;
         excess--;

@@ -55,7 +55,7 @@ export class Inode {
   map: FileMap | null;
   /** Background writes that have not ended; null when there are none. */
   background: BackgroundWrites | null;
-  /** Bytes that a mapped file occupies; -1 when not known. */
+  /** Bytes that a mapped file occupies, for as long as `map` is null; -1 when not known. */
   allocatedBytes: number;
   /** The names of a directory that are known. */
   names: DirectoryNames | null;
