@@ -1,4 +1,5 @@
 /** `@outwrite/btree-cow`: trees of byte-string keys and values on any block device, redirected on write. */
+export type { ComingChange } from './batch-ready.ts';
 export type { TreeCursor as Cursor } from './cursor.ts';
 export type { EntryVisitor, ValuePlace } from './entry-place.ts';
 export type { EntryRange } from './entry-range.ts';

@@ -72,12 +72,12 @@ export class OrderedStore {
   }
 
   /**
-   * Makes several changes of which a crash leaves all or none. Keys, values and room for the worst case are looked at before the first
-   * change, so that an error there leaves nothing half done either. Throws a `TypeError` for an operation of no known type.
+   * Makes several changes of which a crash leaves all or none. Keys, values and room for the worst case are looked at, and what is to be read
+   * is read, before the first change, so that an error there leaves nothing half done either. Throws a `TypeError` for an operation of no
+   * known type.
    */
   batch(operations: readonly BatchOperation[]): void {
-    let blocks = 0;
-    let nodes = 0;
+    let { blocks, nodes } = this.#tree.putRoom(1, 0);
     for (const operation of operations) {
       const { type } = operation;
       if (type !== 'put' && type !== 'delete') {
@@ -90,14 +90,20 @@ export class OrderedStore {
     }
     while (!this.trees.log.ensure(blocks, nodes, false));
     this.trees.transact(() => {
+      this.#tree.makeReady(operations);
       // Large values first: a device that cannot grow shows before anything has changed.
       const puts = operations.map((operation) =>
         operation.type === 'put' ? ([operation.key, operation.value] as const) : null,
       );
       const written = this.#tree.writeAhead(puts);
-      for (const [i, operation] of operations.entries()) {
-        if (operation.type === 'put') this.#tree.putAhead(operation.key, operation.value, written[i]!);
-        else this.#tree.delete(operation.key);
+      try {
+        for (const [i, operation] of operations.entries()) {
+          if (operation.type === 'put') this.#tree.putAhead(operation.key, operation.value, written[i]!);
+          else this.#tree.deleteAhead(operation.key);
+        }
+      } catch (error) {
+        // What has just been read cannot be read any more. Half of a batch must not become durable.
+        throw this.trees.log.latch(error);
       }
     });
   }

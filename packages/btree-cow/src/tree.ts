@@ -5,6 +5,7 @@
  * what it begins. Every operation either has its effect as a whole or throws and has none; `deleteRange` and `bulkLoad` consist of many.
  * Changes are durable with the next commit of the store.
  */
+import { type ComingChange, deleteReady, makeReady } from './batch-ready.ts';
 import { TreeCursor } from './cursor.ts';
 import { EntryIterator } from './entry-iterator.ts';
 import { type EntryRange, RangeBounds } from './entry-range.ts';
@@ -112,6 +113,15 @@ export class Tree {
   }
 
   /**
+   * For several changes of which all or none are to be made: reads all that they will read. Throws a `CorruptionError` or a `DeviceError` with
+   * nothing changed. In a transaction, after `ensure` of `putRoom` for each key and one more.
+   */
+  makeReady(changes: readonly ComingChange[]): void {
+    this.#core.checkUsable(this.#state);
+    makeReady(this.#state, changes);
+  }
+
+  /**
    * For several puts of which all or none are to be made: writes those values that are too large for a leaf, and returns for each entry what
    * `putAhead` takes. Throws a `NoSpaceError` when the device cannot grow, with nothing changed. In a transaction, after `ensure`; null in the
    * place of an entry stands for none.
@@ -135,6 +145,12 @@ export class Tree {
   putAhead(key: Uint8Array, value: Uint8Array, written: Uint8Array | null): void {
     this.#core.checkUsable(this.#state);
     putValue(this.#state, key, value, written);
+  }
+
+  /** As `delete`, of a key that `makeReady` has seen in this transaction. */
+  deleteAhead(key: Uint8Array): boolean {
+    this.#core.checkUsable(this.#state);
+    return deleteReady(this.#state, key);
   }
 
   /** Removes the entry under `key`. False if there was none. */
