@@ -171,8 +171,22 @@ export class StageWriter {
   /** All names that the tree has of a directory that has none any more. */
   #deleteNames(directory: Inode): void {
     if (!directory.stored) return;
-    const to = this.#upperKeys.plain(directory.number, KIND.name + 1);
-    this.#tree.deleteRange(this.#keys.plain(directory.number, KIND.name), to);
+    this.#tree.deleteRange(this.#keys.plain(directory.number, KIND.name), this.#endOf(directory));
+  }
+
+  /**
+   * What comes next after the last key that the tree may have of an inode which has neither extents nor attributes. A range that ends there
+   * goes on to no leaf without a key of it: the leaf of the last key is in memory, and the one after it need not be.
+   */
+  #endOf(inode: Inode): Uint8Array {
+    const keys = this.#upperKeys;
+    const changes = inode.names?.sortedChanges() ?? [];
+    let key: Uint8Array;
+    if (changes.length !== 0) key = keys.named(inode.number, KIND.name, changes[changes.length - 1].name);
+    else if (inode.inlineStored) key = keys.numbered(inode.number, KIND.inline, 0);
+    else key = keys.plain(inode.number, (inode.flags & FLAG_LONG_TARGET) !== 0 ? KIND.symlink : KIND.record);
+    keys.bytes[key.length] = 0;
+    return keys.view(key.length + 1);
   }
 
   /** Removes `inodes[from]` and those after it that are gone as well and have the numbers that follow. Returns where the next one is. */
@@ -189,8 +203,7 @@ export class StageWriter {
     }
     const isRange = end - from >= RANGE_KEYS;
     if (isRange) {
-      const to = this.#upperKeys.plain(inodes[end - 1].number + 1, 0);
-      this.#tree.deleteRange(this.#keys.plain(inodes[from].number, 0), to);
+      this.#tree.deleteRange(this.#keys.plain(inodes[from].number, KIND.record), this.#endOf(inodes[end - 1]));
     }
     for (let i = from; i < end; i++) {
       const inode = inodes[i];
@@ -204,8 +217,7 @@ export class StageWriter {
   /** Deletes the keys of an inode without extents and attributes; those are reclaimed before it is removed. */
   #remove(inode: Inode): void {
     if (inode.stored) {
-      const to = this.#upperKeys.plain(inode.number + 1, 0);
-      this.#tree.deleteRange(this.#keys.plain(inode.number, KIND.record), to);
+      this.#tree.deleteRange(this.#keys.plain(inode.number, KIND.record), this.#endOf(inode));
     }
     this.#forget(inode);
   }
