@@ -82,8 +82,7 @@ export class TreeSalvage {
   #bridgeIndexes(catalogue: Catalogue): void {
     const claims = claimsOf(catalogue.core);
     claimCatalogue(catalogue, claims);
-    for (const id of catalogue.ids(true)) {
-      const state = catalogue.stateOf(id)!;
+    for (const state of readStates(catalogue)) {
       const found = new LostNodes(catalogue.core, claims, 1);
       found.search(rootPlace(state));
       for (const place of found.places) {
@@ -100,8 +99,7 @@ export class TreeSalvage {
     this.#leavesDropped = true;
     const claims = claimsOf(catalogue.core);
     claimCatalogue(catalogue, claims);
-    for (const id of catalogue.ids(true)) {
-      const state = catalogue.stateOf(id)!;
+    for (const state of readStates(catalogue)) {
       const found = new LostNodes(catalogue.core, claims, 0);
       found.search(rootPlace(state));
       for (const place of found.places) {
@@ -276,6 +274,15 @@ function claimCatalogue(catalogue: Catalogue, claims: SpaceAudit): void {
   found.search(rootPlace(catalogue.root));
   const lost = found.places[0];
   if (lost !== undefined) throw catalogueLost(lost.error);
+}
+
+/** All trees. Throws for a line of the catalogue that makes no sense: which tree it stood for is not known. */
+function readStates(catalogue: Catalogue): TreeState[] {
+  try {
+    return catalogue.ids(true).map((id) => catalogue.stateOf(id)!);
+  } catch (error) {
+    throw error instanceof CorruptionError ? catalogueLost(error) : error;
+  }
 }
 
 function catalogueLost(cause: OutwriteError): CorruptionError {

@@ -2,11 +2,13 @@
  * Opening for repair with nodes that cannot be read: what is found is what was there last, never an older version of it; what is missing
  * lies in the ranges that are told; and every node can be read afterwards, in memory as after a writable opening.
  */
-import { readSlots } from '@outwrite/alloc-log';
+import { AllocLog, readSlots } from '@outwrite/alloc-log';
 import { MemoryDevice } from '@outwrite/blockdev';
 import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { type LostRange, type Tree, TreeStore } from '../src/index.ts';
+import { putValue } from '../src/leaf-put.ts';
+import { StoreClient } from '../src/store-client.ts';
 
 const BLOCK = 512;
 const repair = { blocksOf: () => null };
@@ -164,5 +166,19 @@ describe('an opening for repair', () => {
     expect(store.tree(2).get(keyOf(5))).toEqual(edits[3]!.value);
     expect(readSlots(device).bothValid).toBe(true);
     store.checkInvariants();
+  });
+
+  it.each([
+    ['a key of another length', new Uint8Array(7), new Uint8Array(16)],
+    ['a root that cannot be', new Uint8Array([0, 0, 0, 0, 0, 9]), new Uint8Array(3)],
+  ])('says that the list of trees cannot be read when a line of it makes no sense: %s', (_what, key, value) => {
+    const device = new LastingDevice();
+    TreeStore.format(device, { blockSize: BLOCK }).closeSync();
+    const client = new StoreClient(null);
+    const log = AllocLog.open(device, {}, client);
+    putValue(client.catalogue.root, key, value);
+    log.checkpointSync();
+    log.closeSync();
+    expect(() => TreeStore.open(device, { readOnly: true, repair })).toThrow(/the list of trees cannot be read/);
   });
 });
