@@ -1,14 +1,14 @@
 /**
  * What the log still holds behind the damage in its middle: for repair, which cuts it there, to say what is lost by that.
  *
- * Headers that survive lead on. A delta behind the damage can never be replayed, since what it builds on is not known; but as far as its
+ * Headers that survive lead on; where none does, a later block is looked for as it was when the damage was found. A delta behind the damage can never be replayed, since what it builds on is not known; but as far as its
  * records are whole they tell which blocks it had written to, and those it may have overwritten: a block that was freed before the cut
  * is free in the state at the cut, and one that a later delta freed and a still later one reused is not what the cut state knows any more.
  */
 import { type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
 import type { Extent } from './extent.ts';
 import { decodeLogBlock, LOG_HEADER_BYTES, type LogHeader, sameLife, survivingLogHeaders } from './log-block-format.ts';
-import type { LoggedDelta } from './log-reader.ts';
+import { findLaterLogBlock, type LoggedDelta } from './log-reader.ts';
 import { decodeRecords } from './log-record-format.ts';
 import type { Superblock } from './superblock-format.ts';
 
@@ -41,15 +41,23 @@ export function readBeyond(device: BlockDevice, superblock: Superblock, deltas: 
     seen.add(block);
     logBlocks.push(block);
     const bytes = readQuietly(device, block, blockBytes);
-    if (bytes === null) break;
-    const whole = decodeLogBlock(bytes);
-    const header: LogHeader | undefined = [...(whole === null ? [] : [whole]), ...survivingLogHeaders(bytes)].find(
+    const whole = bytes === null ? null : decodeLogBlock(bytes);
+    const surviving = bytes === null ? [] : survivingLogHeaders(bytes);
+    const header: LogHeader | undefined = [...(whole === null ? [] : [whole]), ...surviving].find(
       (candidate) =>
         sameLife(candidate.lifeId, lifeId) &&
         candidate.number === number &&
         candidate.previousChecksum === previousChecksum,
     );
-    if (header === undefined) break;
+    if (bytes === null || header === undefined) {
+      const read = (at: number): Uint8Array | null => readQuietly(device, at, blockBytes);
+      const later = findLaterLogBlock(read, { block, number, delta: lastWholeDelta, lifeId, blockBytes });
+      if (later === null) break;
+      ({ block } = later);
+      ({ number, previousChecksum } = later.header);
+      pieces = [];
+      continue;
+    }
     lastDelta = Math.max(lastDelta, header.delta);
     if (header.index === 0) pieces = [];
     if (whole !== null && pieces.length === header.index) {

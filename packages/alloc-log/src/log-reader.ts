@@ -3,8 +3,9 @@
  *
  * A block continues the chain if it is whole and its life, number and predecessor checksum fit. The first that does not is the end,
  * unless a header survives in it that would fit and leads to a block that is whole by itself, of the same life, with the next number and
- * naming this one's checksum as its predecessor's: a successor proves that its predecessor was flushed, so that is damage. The log is
- * read in runs, since a chain of small commits lies in one piece with what it wrote.
+ * naming this one's checksum as its predecessor's: a successor proves that its predecessor was flushed, so that is damage. Where no header
+ * survives, as after a lost write, a block of a later delta among those that follow on the device proves the same. The log is read in runs,
+ * since a chain of small commits lies in one piece with what it wrote.
  */
 import { type BlockDevice, ByteWriter, CorruptionError, DeviceError, OutwriteError } from '@outwrite/blockdev';
 import {
@@ -21,6 +22,8 @@ import type { Superblock } from './superblock-format.ts';
 
 /** Blocks read at once while following the chain. */
 const RUN_BLOCKS = 64;
+/** How far behind a block of which nothing is left a later one is looked for: log and leaves are allocated near to one another. */
+const SEARCH_BYTES = 256 * 1024;
 
 /** One delta of the log, complete. */
 export interface LoggedDelta {
@@ -120,7 +123,7 @@ export function readLogChain(device: BlockDevice, superblock: Superblock, isRepa
       header.index === blocks.length;
     if (!fits || bytes === null || header === null) {
       if (bytes !== null)
-        chain.damage = damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });
+        chain.damage = damageAt(source, bytes.slice(), { block, number, delta, previousChecksum, superblock });
       if (blocks.length > 0) chain.unfinished = { delta, blocks };
       return chain;
     }
@@ -177,14 +180,16 @@ function continues(header: LogHeader, expected: ChainPosition): boolean {
 
 /**
  * The end of the chain is at `bytes`: damage if something later proves that this block was once whole, null if it may be a torn end.
- * Blocks of one delta are written together, so only a whole block of a *later* delta proves anything; surviving headers lead there.
+ * Blocks of one delta are written together, so only a whole block of a *later* delta proves anything; surviving headers lead there, and
+ * where there are none it is looked for.
  */
 function damageAt(
   source: ChainSource,
   bytes: Uint8Array,
-  end: { block: number; number: number; previousChecksum: number; superblock: Superblock },
+  end: { block: number; number: number; delta: number; previousChecksum: number; superblock: Superblock },
 ): CorruptionError | null {
-  const { lifeId, blockLimit } = end.superblock;
+  const { lifeId, blockLimit, blockBytes } = end.superblock;
+  const message = 'it is damaged in the middle of the log, later deltas are there';
   for (const first of survivingLogHeaders(bytes)) {
     if (!continues(first, { lifeId, number: end.number, previousChecksum: end.previousChecksum })) continue;
     let header: LogHeader | undefined = first;
@@ -194,14 +199,33 @@ function damageAt(
       const expected: ChainPosition = { lifeId, number: header.number + 1, previousChecksum: header.checksum };
       const successor = decodeLogBlock(next);
       if (successor !== null && successor.delta > first.delta && continues(successor, expected)) {
-        return new CorruptionError('log block', 'it is damaged in the middle of the log, later deltas are there', {
-          block: end.block,
-        });
+        return new CorruptionError('log block', message, { block: end.block });
       }
       header = survivingLogHeaders(next).find((candidate) => continues(candidate, expected));
     }
   }
-  return null;
+  const later = findLaterLogBlock((block) => readQuietly(source, block), { ...end, lifeId, blockBytes });
+  return later === null ? null : new CorruptionError('log block', message, { block: end.block });
+}
+
+/**
+ * The log block of the same life and a later delta that comes first in the chain, among the whole ones that stand soon behind `end`; null
+ * if there is none. Nothing of a delta is written before the one before it is durable, so no crash leaves such a block behind a torn one.
+ */
+export function findLaterLogBlock(
+  read: (block: number) => Uint8Array | null,
+  end: { block: number; number: number; delta: number; lifeId: Uint8Array; blockBytes: number },
+): { readonly block: number; readonly header: LogHeader } | null {
+  let found: { block: number; header: LogHeader } | null = null;
+  const lastBlock = end.block + SEARCH_BYTES / end.blockBytes;
+  for (let at = end.block + 1; at <= lastBlock; at++) {
+    const bytes = read(at);
+    const header = bytes === null ? null : decodeLogBlock(bytes);
+    if (header === null || !sameLife(header.lifeId, end.lifeId)) continue;
+    if (header.number <= end.number || header.delta <= end.delta) continue;
+    if (found === null || header.number < found.header.number) found = { block: at, header };
+  }
+  return found;
 }
 
 function readQuietly(source: ChainSource, block: number): Uint8Array | null {

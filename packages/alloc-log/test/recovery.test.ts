@@ -52,6 +52,18 @@ describe('the end of the log', () => {
     }
   });
 
+  it('is not where a block of which nothing is left stands before later deltas', () => {
+    for (const byte of [0, 0xff]) {
+      const { device, chain } = threeDeltas();
+      device.writeSync(chain.deltas[1]!.blocks[0]! * 512, [new Uint8Array(512).fill(byte)]);
+      expect(() => open(device)).toThrow(/damaged in the middle of the log/);
+      const { log, registers } = open(device, { readOnly: true });
+      expect(registers.content().get(0)).toBe('1');
+      expect(log.recovery).toMatchObject({ damage: { code: 'ECORRUPT' }, beyond: { lastDelta: 3 } });
+      expect(log.recovery?.beyond?.logBlocks).toContain(chain.deltas[2]!.blocks[0]);
+    }
+  });
+
   it('is where a torn last delta is: it is dropped whole', () => {
     const { device, chain } = threeDeltas();
     spoil(device, chain.deltas[2]!.blocks[0]! * 512 + 200);

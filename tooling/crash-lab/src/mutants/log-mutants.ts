@@ -445,8 +445,8 @@ export const recoveryMutants: readonly Mutant[] = [
     file: 'packages/alloc-log/src/log-reader.ts',
     edits: [
       {
-        find: '        chain.damage = damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });',
-        replace: '        damageAt(source, bytes.slice(), { block, number, previousChecksum, superblock });',
+        find: '        chain.damage = damageAt(source, bytes.slice(), { block, number, delta, previousChecksum, superblock });',
+        replace: '        damageAt(source, bytes.slice(), { block, number, delta, previousChecksum, superblock });',
       },
     ],
     scenarios: calm,
