@@ -16,8 +16,9 @@ import {
 
 const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-// Absent on Windows; a link that took the place of a file after it was looked at is not followed.
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+// Absent on Windows; a link that took the place of a file after it was looked at is not followed, and nobody is waited for who might write
+// to a pipe.
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 class HostFile implements OpenedFile {
   readonly #descriptor: number;
