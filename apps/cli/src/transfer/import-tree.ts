@@ -81,6 +81,8 @@ class Importer {
   readonly #leftOut = new LeftOutTree();
   #skippedCount = 0;
   #copiedBytes = 0;
+  /** Of the file that is being copied. */
+  #partialBytes = 0;
   #problemCount = 0;
   #commitCount = 0;
   #stepCount = 0;
@@ -249,6 +251,7 @@ class Importer {
         this.#volume.fs.closeSync(descriptor);
       }
     } finally {
+      this.#partialBytes = 0;
       file.close();
     }
   }
@@ -274,6 +277,7 @@ class Importer {
       this.#volume.fs.writeSync(descriptor, piece, 0, readBytes, position);
       position += readBytes;
       this.#copiedBytes += readBytes;
+      this.#partialBytes = position;
       this.#bytesSinceCommit += readBytes;
       if (position < before.sizeBytes) {
         await this.#afterWork(path);
@@ -294,7 +298,10 @@ class Importer {
     }
     const now = performance.now();
     if (now - this.#lastYieldTime < YIELD_MILLISECONDS) return;
-    onProgress?.({ sizeBytes: this.#totals.sizeBytes, itemCount: this.#totals.itemCount });
+    onProgress?.({
+      sizeBytes: this.#totals.sizeBytes + this.#partialBytes,
+      itemCount: this.#totals.itemCount,
+    });
     await setImmediate();
     this.#lastYieldTime = performance.now();
   }
