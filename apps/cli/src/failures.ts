@@ -67,7 +67,15 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof BrokenPipeError) return EXIT.brokenPipe;
   if (error instanceof InterruptedError) return error.signalName === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
-  return EXIT_OF_CODE.get(codeOf(error) ?? '') ?? EXIT.failed;
+  return exitOfCode(error) ?? EXIT.failed;
+}
+
+/** What failed below, as a full disk under the volume does, stands in the cause. */
+function exitOfCode(error: unknown): ExitCode | undefined {
+  const exitCode = EXIT_OF_CODE.get(codeOf(error) ?? '');
+  return exitCode === undefined && error instanceof Error && error.cause !== undefined
+    ? exitOfCode(error.cause)
+    : exitCode;
 }
 
 /** What follows a message about a command line that makes no sense. */
