@@ -5,7 +5,8 @@ import type { CommandContext } from './command-context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { findingText } from './finding-text.ts';
 import { printableName } from './printable.ts';
-import { formatCounted, parseSize } from './quantities.ts';
+import { formatCounted } from './quantities.ts';
+import { cacheOf } from './volume-session.ts';
 
 export interface RepairChoices {
   readonly dryRun?: true;
@@ -21,8 +22,11 @@ export async function repairFile(context: CommandContext, file: string, choices:
   const device = openFileDevice(file, { readOnly: isDry });
   let report: RepairReport;
   try {
-    const cacheBytes = choices.cache === undefined ? undefined : parseSize(choices.cache);
-    report = Volume.repair(device, { dryRun: isDry, acceptRootLoss: choices.acceptRootLoss === true, cacheBytes });
+    report = Volume.repair(device, {
+      dryRun: isDry,
+      acceptRootLoss: choices.acceptRootLoss === true,
+      ...cacheOf(choices),
+    });
   } finally {
     device.closeSync();
   }

@@ -9,7 +9,10 @@ import type { BlockDevice } from '@outwrite/blockdev';
 import { Volume } from '@outwrite/volume';
 import { openVolume } from '@outwrite/volume/node';
 import type { Command } from 'commander';
-import { parseSize } from './quantities.ts';
+import { UsageError } from './failures.ts';
+import { formatSize, parseSize } from './quantities.ts';
+
+const LEAST_CACHE_BYTES = 128 * 1024;
 
 /** A volume with the `fs` object of Node. */
 export type CliVolume = Awaited<ReturnType<typeof openVolume>>;
@@ -30,6 +33,14 @@ export const LOCK_OPTION = [
 /** Adds `--cache` to a command that moves much data. */
 export function addCacheOption(command: Command): Command {
   return command.option('--cache <size>', 'memory for cached blocks (default: 32M)');
+}
+
+/** The option as volumes take it. Throws a `UsageError` for less than a cache of the largest blocks can be. */
+export function cacheOf({ cache }: { readonly cache?: string }): { readonly cacheBytes?: number } {
+  if (cache === undefined) return {};
+  const cacheBytes = parseSize(cache);
+  if (cacheBytes < LEAST_CACHE_BYTES) throw new UsageError(`--cache must be at least ${formatSize(LEAST_CACHE_BYTES)}`);
+  return { cacheBytes };
 }
 
 /** Opens the volume read-only, hands it to `use`, and closes it. */
@@ -59,16 +70,15 @@ async function withVolume<T>(
   const volume = await openVolume(file, {
     readOnly,
     ...(options.lock === false ? { lock: false } : {}),
-    ...(options.cache === undefined ? {} : { cacheBytes: parseSize(options.cache) }),
+    ...cacheOf(options),
   });
   return await closeAfter(volume, use);
 }
 
 /** Opens the volume on `device` read-only, for what looks below files; closes the device when that fails. */
 export function openDeviceToRead(device: BlockDevice, options: SessionOptions): Volume {
-  const cacheBytes = options.cache === undefined ? undefined : parseSize(options.cache);
   try {
-    return Volume.open(device, { readOnly: true, cacheBytes });
+    return Volume.open(device, { readOnly: true, ...cacheOf(options) });
   } catch (error) {
     device.closeSync();
     throw error;

@@ -15,7 +15,7 @@ import { ImportJournal } from '../transfer/import-journal.ts';
 import { type ImportResult, importTree } from '../transfer/import-tree.ts';
 import { totalsOf } from '../transfer/tree-walk.ts';
 import { volumePath } from '../volume-path.ts';
-import { addCacheOption, closeAfter, type SessionOptions } from '../volume-session.ts';
+import { addCacheOption, cacheOf, closeAfter, type SessionOptions } from '../volume-session.ts';
 
 interface Options extends JsonOption, SessionOptions {
   readonly create?: true;
@@ -56,7 +56,7 @@ reported and left out; the exit code is then 1.`,
         throw new UsageError(`${sourcePath} is not a directory; files are brought in with put`);
       const source = hostTree(resolve(sourcePath));
       const session = {
-        ...(options.cache === undefined ? {} : { cacheBytes: parseSize(options.cache) }),
+        ...cacheOf(options),
         // Commits are asked for where the state makes sense, not by the clock or by size.
         autoCommitMilliseconds: 0,
         autoCommitBytes: 0,
