@@ -100,7 +100,9 @@ function chooseView(device: BlockDevice, options: RepairOptions): View {
   if (lossOf(older) >= lossOf(newer) || older.found instanceof CorruptionError) return newer;
   const { recovery } = older.found.head.log;
   const last = lastLoggedDelta(device);
-  return recovery?.delta === last || recovery?.droppedDelta === last ? older : newer;
+  // What broke off in the log behind the older one is whole in the checkpoint of the newer one.
+  if (recovery === null || recovery.delta < readSlots(device).chosen.delta) return newer;
+  return recovery.delta === last || recovery.droppedDelta === last ? older : newer;
 }
 
 function tryOpen(device: BlockDevice, options: RepairOptions): RepairHead | CorruptionError {

@@ -6,7 +6,9 @@ import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { Random, testSeed } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
 import { type RepairReport, Volume } from '../src/index.ts';
+import { withoutNewerSlot } from '../src/repair-slots.ts';
 import { LastingDevice } from './lasting-device.ts';
+import { nodesOf } from './repair-comparison.ts';
 import { lasting, tuning } from './repair-harness.ts';
 
 const FILE_COUNT = 12;
@@ -113,4 +115,23 @@ describe.each([512, 4096])('damage in the middle of the log, blocks of %i bytes'
     expect(sameCount).toBeGreaterThan(10);
     expect(overwrittenCount).toBeGreaterThan(5);
   });
+});
+
+it('a delta that breaks off behind the older superblock is not given up for leaves that the newer one leads to', () => {
+  const device = new LastingDevice({ maxSizeBytes: 16 << 20 });
+  const volume = Volume.create(device, { ...tuning, blockSize: 512, bounds: { zeroAheadBytes: 0 } });
+  const pathOf = (i: number): string => `/a file with a long name, so that there are many leaves ${i}`;
+  for (let i = 0; i < 300; i++) volume.fs.writeFileSync(pathOf(i), `content ${i}`);
+  volume.commitSync();
+  volume.checkpointSync();
+  const older = withoutNewerSlot(device, { readOnly: true })!;
+  const { blocks } = readLogChain(older, readSlots(older).chosen).deltas.at(-1)!;
+  expect(blocks.length).toBeGreaterThan(2);
+  const leaves = nodesOf(device).filter(({ kind, treeId }) => kind === 'leaf' && treeId > 0);
+  const image = device.snapshot();
+  for (const block of [blocks[1]!, leaves[leaves.length >>> 1]!.block]) image.fill(0, block * 512, (block + 1) * 512);
+  const damaged = lasting(image);
+  const { changes } = Volume.repair(damaged);
+  expect(changes.map(({ code }) => code)).toContain('range-lost');
+  expect(Volume.open(damaged, tuning).fs.readFileSync(pathOf(0), 'utf8')).toBe('content 0');
 });
