@@ -1,5 +1,5 @@
 /** The lock of the file device: within the process, between processes, after kills, and under many racers. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -47,6 +47,18 @@ function start(...parameters: string[]): ChildProcess & { firstLine: Promise<str
   });
   return Object.assign(child, { firstLine, ended });
 }
+
+it('a lock that cannot be written leaves nothing behind', () => {
+  // A limit of the size of files is met as a full disk is: when the file is there already.
+  const script = `import { openFileDevice } from ${JSON.stringify(new URL('../src/node.ts', import.meta.url).href)};
+    try { openFileDevice(process.argv[1], { readOnly: true }); } catch (error) { console.log(String(error)); }`;
+  const flags = ['--conditions=@outwrite/source', '--import', 'tsx', '--input-type=module', '--eval', script, file];
+  const limited = 'ulimit -f 0 && exec "$@"';
+  const environment = { ...process.env, TSX_DISABLE_CACHE: '1' };
+  const output = execFileSync('sh', ['-c', limited, 'sh', process.execPath, ...flags], { env: environment });
+  expect(output.toString()).toContain('EFBIG');
+  expect(fs.readdirSync(directory)).toEqual(['volume']);
+});
 
 describe('within one process', () => {
   it('a file opens once, under whatever name', async () => {

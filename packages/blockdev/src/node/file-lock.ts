@@ -66,7 +66,7 @@ export function acquireFileLock(realPath: string): FileLock {
   const lockPath = `${realPath}.lock`;
   const mine = describeThisProcess();
   const temporaryPath = `${lockPath}.${mine.token}.new`;
-  writeFileSync(temporaryPath, `${JSON.stringify(mine)}\n`, { flag: 'wx' });
+  writeWhole(temporaryPath, `${JSON.stringify(mine)}\n`);
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (tryLink(temporaryPath, lockPath) || tryTakeOver({ realPath, lockPath, temporaryPath, mine })) {
@@ -130,6 +130,20 @@ function tryTakeOver(request: {
   renameSync(temporaryPath, lockPath);
   for (const linkPath of chain) removeIfThere(linkPath);
   return true;
+}
+
+/** Writes a new file, or leaves none: on a full disk one is made that stays empty. */
+function writeWhole(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: 'wx' });
+  } catch (error) {
+    try {
+      unlinkSync(path);
+    } catch {
+      // None was made.
+    }
+    throw error;
+  }
 }
 
 function tryLink(existingPath: string, newPath: string): boolean {
