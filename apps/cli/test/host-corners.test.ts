@@ -54,6 +54,13 @@ it('a pipe is no file to put, and nobody is waited for who might write to it', a
   expect(result).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is not a file') });
 });
 
+it('a volume is not put into itself, which would have no end', async () => {
+  await outwriteOk(['create', '--max-size', '2M', volume]);
+  const result = await outwrite(['put', volume, volume]);
+  expect(result).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is the volume itself') });
+  expect(await outwriteOk(['ls', volume])).toBe('');
+});
+
 it.each(['check', 'scrub', 'import'])('a cache that is too small is a usage error of %s', async (command) => {
   await outwriteOk(['create', volume]);
   const result = await outwrite([command, '--cache', '1', volume, ...(command === 'import' ? [source] : [])]);

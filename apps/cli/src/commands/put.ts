@@ -1,5 +1,6 @@
 /** `outwrite put`: one file, or standard input, into a volume. */
 import { randomUUID } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, posix } from 'node:path';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
@@ -38,6 +39,9 @@ export function putCommand(context: CommandContext): Command {
         const opened = source === '-' ? undefined : openSource(source);
         try {
           await withVolumeToChange(file, {}, async (volume) => {
+            if (opened?.entry().identity === hostTree(realpathSync(file)).entry('').identity) {
+              throw new UsageError(`${source} is the volume itself, and would grow for as long as it is read`);
+            }
             const path = placeFor(volume, target, source === '-' ? '' : basename(source));
             if (path.endsWith('/')) throw new UsageError('standard input needs a name: give a path, not a directory');
             const sizeBytes = await replaceFile(volume, path, options.overwrite === true, async (descriptor) => {
