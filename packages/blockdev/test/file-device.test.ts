@@ -146,7 +146,7 @@ describe('failures of the operating system', () => {
           return false;
         }
       });
-    expect(descriptors.length).toBe(4);
+    expect(descriptors.length).toBe(3);
     for (const descriptor of descriptors) fs.closeSync(descriptor);
     const replaced = descriptors.map(() => fs.openSync(full, 'r+'));
     expect(replaced.sort()).toEqual(descriptors.sort());

@@ -6,8 +6,7 @@
  * report no such error, use the first when they are long and the second when they are short: the kernel reads ahead of a
  * stream on a description, and a short read in between would end it (a sixth of the speed, measured). `flush`
  * is fdatasync, which covers the whole file whatever description wrote. Reads and writes go through the operating
- * system's cache; while much is being written, a third description begins to write it out (`writeback.ts`), and while much is being read from the
- * disk, a last one reads ahead (`read-ahead.ts`).
+ * system's cache; while much is being written, a third description begins to write it out (`writeback.ts`).
  *
  * A file grows by `ftruncate` in steps (1 to 64 MiB, in proportion to its size), so that durable writes within a step
  * change no metadata of the file; it never shrinks. New space is a hole until it is written: a full file system shows
@@ -29,7 +28,6 @@ import {
 import { SharedFlush } from '../shared-flush.ts';
 import type { FileLock } from './file-lock.ts';
 import type { OpenFileEntry } from './open-files.ts';
-import type { ReadAhead } from './read-ahead.ts';
 import type { Writeback } from './writeback.ts';
 
 const MIB = 1048576;
@@ -50,7 +48,6 @@ export interface FileDeviceParts {
   readonly asyncDescriptor: number;
   /** null for a read-only device. */
   readonly writeback: Writeback | null;
-  readonly readAhead: ReadAhead;
   readonly sizeBytes: number;
   readonly maxSizeBytes: number;
   /** 0: in proportion to the size. */
@@ -67,7 +64,6 @@ export class FileDevice implements BlockDevice {
   readonly #syncDescriptor: number;
   readonly #asyncDescriptor: number;
   readonly #writeback: Writeback | null;
-  readonly #readAhead: ReadAhead;
   readonly #growthStepBytes: number;
   readonly #entry: OpenFileEntry | null;
   readonly #lock: FileLock | null;
@@ -88,7 +84,6 @@ export class FileDevice implements BlockDevice {
     this.#syncDescriptor = parts.syncDescriptor;
     this.#asyncDescriptor = parts.asyncDescriptor;
     this.#writeback = parts.writeback;
-    this.#readAhead = parts.readAhead;
     this.#growthStepBytes = parts.growthStepBytes;
     this.#entry = parts.entry;
     this.#lock = parts.lock;
@@ -102,9 +97,7 @@ export class FileDevice implements BlockDevice {
   readSync(position: number, buffers: readonly Uint8Array[]): void {
     this.#checkOpen();
     const lengthBytes = checkTransfer(this, position, buffers);
-    const isOfStream = lengthBytes >= STREAM_READ_BYTES;
-    const descriptor = isOfStream ? this.#syncDescriptor : this.#asyncDescriptor;
-    const startTime = isOfStream ? performance.now() : 0;
+    const descriptor = lengthBytes >= STREAM_READ_BYTES ? this.#syncDescriptor : this.#asyncDescriptor;
     let done = 0;
     try {
       while (done < lengthBytes) {
@@ -121,7 +114,6 @@ export class FileDevice implements BlockDevice {
     } catch (error) {
       throw this.#failure('read', error, position, lengthBytes);
     }
-    if (isOfStream) this.#readAhead.wasRead(position, lengthBytes, performance.now() - startTime, this.#sizeBytes);
   }
 
   writeSync(position: number, buffers: readonly Uint8Array[]): void {
@@ -235,7 +227,6 @@ export class FileDevice implements BlockDevice {
       () => fs.closeSync(this.#syncDescriptor),
       () => fs.closeSync(this.#asyncDescriptor),
       () => this.#writeback?.close(),
-      () => this.#readAhead.close(),
       () => this.#lock?.release(),
     ]) {
       try {

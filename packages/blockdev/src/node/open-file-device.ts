@@ -13,7 +13,6 @@ import { DeviceError, type ErrorCode, OutwriteError } from '../errors.ts';
 import { FileDevice, messageOf, platformCode } from './file-device.ts';
 import { acquireFileLock, type FileLock } from './file-lock.ts';
 import { enterOpenFile, type OpenFileEntry } from './open-files.ts';
-import { ReadAhead } from './read-ahead.ts';
 import { Writeback } from './writeback.ts';
 
 export interface FileDeviceOptions {
@@ -92,14 +91,8 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
     const claim = isBlockDevice && wantsLock && process.platform === 'linux' ? fs.constants.O_EXCL : 0;
     descriptors.push(fs.openSync(realPath, access | claim));
     descriptors.push(fs.openSync(realPath, access));
-    descriptors.push(fs.openSync(realPath, fs.constants.O_RDONLY));
     if (!readOnly) descriptors.push(fs.openSync(realPath, access));
-    const [syncDescriptor, asyncDescriptor, aheadDescriptor, writebackDescriptor] = descriptors as [
-      number,
-      number,
-      number,
-      number?,
-    ];
+    const [syncDescriptor, asyncDescriptor, writebackDescriptor] = descriptors as [number, number, number?];
     const all = descriptors.map((descriptor) => fs.fstatSync(descriptor, { bigint: true }));
     if (all.some((opened) => opened.dev !== status.dev || opened.ino !== status.ino)) {
       throw new DeviceError({ operation: 'open' }, `${path} was replaced while it was being opened; try again`);
@@ -112,7 +105,6 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
       syncDescriptor,
       asyncDescriptor,
       writeback: writebackDescriptor === undefined ? null : new Writeback(writebackDescriptor),
-      readAhead: new ReadAhead(aheadDescriptor),
       sizeBytes,
       maxSizeBytes:
         isBlockDevice || readOnly ? sizeBytes : Math.max(options.maxSizeBytes ?? LARGEST_SIZE_BYTES, sizeBytes),
