@@ -82,6 +82,12 @@ class ChainSource {
     return this.#run.subarray(offset, offset + blockBytes);
   }
 
+  /** Whether a block still has these bytes on the device. */
+  isStill(block: number, bytes: Uint8Array): boolean {
+    this.#run = NOTHING;
+    return this.read(block)?.every((byte, i) => byte === bytes[i]) === true;
+  }
+
   #readRun(block: number, count: number): void {
     this.#memory ??= new Uint8Array(RUN_BLOCKS * this.#blockBytes);
     const run = this.#memory.subarray(0, count * this.#blockBytes);
@@ -122,8 +128,12 @@ export function readLogChain(device: BlockDevice, superblock: Superblock, isRepa
       header.delta === delta &&
       header.index === blocks.length;
     if (!fits || bytes === null || header === null) {
-      if (bytes !== null)
-        chain.damage = damageAt(source, bytes.slice(), { block, number, delta, previousChecksum, superblock });
+      if (bytes !== null) {
+        const atEnd = bytes.slice();
+        const damage = damageAt(source, atEnd, { block, number, delta, previousChecksum, superblock });
+        // Who reads beside a writer may see the log grow.
+        if (damage !== null && source.isStill(block, atEnd)) chain.damage = damage;
+      }
       if (blocks.length > 0) chain.unfinished = { delta, blocks };
       return chain;
     }

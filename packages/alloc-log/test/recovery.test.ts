@@ -1,6 +1,6 @@
 import { NoSpaceError } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { AllocLog, readLogChain, readSlots } from '../src/index.ts';
 import { SLOT_POSITIONS, SUPERBLOCK_LAYOUT } from '../src/superblock-format.ts';
 import { RegisterClient } from '../src/testing.ts';
@@ -62,6 +62,25 @@ describe('the end of the log', () => {
       expect(log.recovery).toMatchObject({ damage: { code: 'ECORRUPT' }, beyond: { lastDelta: 3 } });
       expect(log.recovery?.beyond?.logBlocks).toContain(chain.deltas[2]!.blocks[0]);
     }
+  });
+
+  it('is where the log has grown since for who reads beside a writer', () => {
+    const { device, chain } = threeDeltas();
+    const { chosen } = readSlots(device);
+    const position = chain.deltas[1]!.blocks[0]! * 512;
+    const readSync = device.readSync.bind(device);
+    let lookCount = 0;
+    const spy = vi.spyOn(device, 'readSync').mockImplementation((from, buffers) => {
+      readSync(from, buffers);
+      const at = position - from;
+      // The first look comes a moment before the writer.
+      if (at >= 0 && at < buffers[0]!.length && lookCount++ === 0) buffers[0]!.fill(0, at, at + 512);
+    });
+    const seen = readLogChain(device, chosen);
+    expect(lookCount).toBe(2);
+    expect(seen.damage).toBeNull();
+    expect(seen.deltas).toHaveLength(1);
+    spy.mockRestore();
   });
 
   it('is where a torn last delta is: it is dropped whole', () => {

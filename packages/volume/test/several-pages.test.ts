@@ -158,8 +158,8 @@ describe('a volume of many pages of free map', () => {
       (state) => {
         if (state.notes.length > 0) checkState(state.device, state.notes, states, state.random);
       },
-      { seed, pieceBytes: BLOCK_BYTES, maxStates: 16, rounds: 2, statesOfNextRound: 1 },
+      { seed, pieceBytes: BLOCK_BYTES, maxStates: 24, rounds: 2, statesOfNextRound: 1 },
     );
-    expect(report.stateCount).toBeGreaterThan(10);
+    expect(report.stateCount).toBeGreaterThan(5);
   });
 });

@@ -115,9 +115,14 @@ export async function crashPointsOf(trace: Trace, check: CrashCheck, options: Cr
 
   const statesAPoint = 3 + (options.samples ?? DEFAULT_SAMPLES);
   const share = Math.min(1, (options.maxStates ?? Number.POSITIVE_INFINITY) / (report.pointCount * statesAPoint));
+  // Evenly over the trace, from a random beginning, and its end in any case: drawn one by one, a few points may all be early ones.
+  const offset = random.derive(report.pointCount).fraction();
+  let seenCount = 0;
   for (const point of crashPoints(trace)) {
     const pointRandom = random.derive(point.pointIndex);
-    const isChosen = only === undefined ? pointRandom.chance(share) : only[0]![0] === point.pointIndex;
+    const before = seenCount++;
+    const isDue = Math.floor(seenCount * share + offset) > Math.floor(before * share + offset);
+    const isChosen = only === undefined ? isDue || seenCount === report.pointCount : only[0]![0] === point.pointIndex;
     if (!isChosen) continue;
     for (const [stateIndex, candidate] of candidates(point, options, pointRandom)) {
       if (only !== undefined && only[0]![1] !== stateIndex) continue;
