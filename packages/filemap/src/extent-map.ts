@@ -409,7 +409,8 @@ export class ExtentMap {
       return;
     }
     const from = setFileKey(new Uint8Array(FILE_KEY_BYTES), fileId, KIND_EXTENT, deleted[0]!);
-    const to = setFileKey(new Uint8Array(FILE_KEY_BYTES), fileId, KIND_EXTENT, deleted[deleted.length - 1]! + 1);
+    // Right behind the last key: what comes after it may begin in a leaf that is not in memory, and is none of the range.
+    const to = setFileKey(new Uint8Array(FILE_KEY_BYTES + 1), fileId, KIND_EXTENT, deleted[deleted.length - 1]!);
     this.#tree.deleteRange(from, to);
   }
 
