@@ -107,3 +107,13 @@ it('the progress of an import goes on within a large file', async () => {
   await target.close();
   expect(told.some((doneBytes) => doneBytes > 0 && doneBytes < sizeBytes)).toBe(true);
 });
+
+it('a volume is not replaced by what comes out of it', async () => {
+  writeFileSync(join(source, 'test.ow'), 'not a volume');
+  await outwriteOk(['import', '--create', '--quiet', volume, source]);
+  const got = await outwrite(['get', '--overwrite', volume, 'test.ow', folder]);
+  expect(got).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the volume itself') });
+  const exported = await outwrite(['export', '--overwrite', '--quiet', volume, folder]);
+  expect(exported).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the volume itself') });
+  await outwriteOk(['check', volume]);
+});

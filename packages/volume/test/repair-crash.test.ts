@@ -82,6 +82,7 @@ describe.each(SIZES)('crashes in a repair, blocks of %i bytes', (blockSize) => {
         rounds: 2,
         statesOfNextRound: 1,
         maxStates: 40,
+        evenly: true,
       },
     );
     expect(oldCount).toBeGreaterThan(0);

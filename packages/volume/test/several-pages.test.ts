@@ -158,7 +158,7 @@ describe('a volume of many pages of free map', () => {
       (state) => {
         if (state.notes.length > 0) checkState(state.device, state.notes, states, state.random);
       },
-      { seed, pieceBytes: BLOCK_BYTES, maxStates: 24, rounds: 2, statesOfNextRound: 1 },
+      { seed, pieceBytes: BLOCK_BYTES, maxStates: 24, evenly: true, rounds: 2, statesOfNextRound: 1 },
     );
     expect(report.stateCount).toBeGreaterThan(5);
   });

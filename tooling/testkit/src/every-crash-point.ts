@@ -60,6 +60,8 @@ export interface CrashOptions {
    * visited.
    */
   maxStates?: number;
+  /** Points are drawn at even distances, the end of the trace among them, and not one by one: a few of those may all be early ones. */
+  evenly?: boolean;
   /** Explore this state alone, as named by a violation. */
   only?: string;
 }
@@ -115,14 +117,18 @@ export async function crashPointsOf(trace: Trace, check: CrashCheck, options: Cr
 
   const statesAPoint = 3 + (options.samples ?? DEFAULT_SAMPLES);
   const share = Math.min(1, (options.maxStates ?? Number.POSITIVE_INFINITY) / (report.pointCount * statesAPoint));
-  // Evenly over the trace, from a random beginning, and its end in any case: drawn one by one, a few points may all be early ones.
   const offset = random.derive(report.pointCount).fraction();
-  let seenCount = 0;
+  let passedCount = 0;
   for (const point of crashPoints(trace)) {
     const pointRandom = random.derive(point.pointIndex);
-    const before = seenCount++;
-    const isDue = Math.floor(seenCount * share + offset) > Math.floor(before * share + offset);
-    const isChosen = only === undefined ? isDue || seenCount === report.pointCount : only[0]![0] === point.pointIndex;
+    const passedBefore = passedCount++;
+    let isChosen: boolean;
+    if (only !== undefined) isChosen = only[0]![0] === point.pointIndex;
+    else if (options.evenly !== true) isChosen = pointRandom.chance(share);
+    else {
+      const isDue = Math.floor(passedCount * share + offset) > Math.floor(passedBefore * share + offset);
+      isChosen = isDue || passedCount === report.pointCount;
+    }
     if (!isChosen) continue;
     for (const [stateIndex, candidate] of candidates(point, options, pointRandom)) {
       if (only !== undefined && only[0]![1] !== stateIndex) continue;

@@ -60,6 +60,7 @@ the exit code is then 1.`,
           return await exportTree({
             source,
             target: resolve(target),
+            volumeFile: file,
             overwrite: options.overwrite === true,
             restoreOwner: options.owner === true,
             flushFiles: options.flush === true,

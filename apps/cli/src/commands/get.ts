@@ -44,6 +44,7 @@ export function getCommand(context: CommandContext): Command {
             const hostPath = placeOnHost(target, lastName(volumePath(path)));
             const placement = new HostPlacement({
               overwrite: options.overwrite === true,
+              volumeFile: file,
               restoreOwner: false,
               flushFiles: false,
               onPiece: async () => context.signal.throwIfAborted(),

@@ -330,6 +330,7 @@ class Demo {
         exportTree({
           source: tree,
           target,
+          volumeFile: this.#secondFile,
           overwrite: false,
           restoreOwner: false,
           flushFiles: false,

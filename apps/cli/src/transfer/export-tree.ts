@@ -22,6 +22,8 @@ export interface ExportRequest {
   readonly target: string;
   /** Whether names that are there already may be replaced (files and links; directories are filled). */
   readonly overwrite: boolean;
+  /** The file of the volume that is read. */
+  readonly volumeFile: string;
   /** Whether owner and group are restored, which takes privileges. */
   readonly restoreOwner: boolean;
   /** Whether each file is flushed to the disk. */
@@ -59,6 +61,7 @@ class Exporter {
     this.#request = request;
     this.#placement = new HostPlacement({
       overwrite: request.overwrite,
+      volumeFile: request.volumeFile,
       restoreOwner: request.restoreOwner,
       flushFiles: request.flushFiles,
       onPiece: async (doneBytes) => {

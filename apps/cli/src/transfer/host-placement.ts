@@ -15,6 +15,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
@@ -26,6 +27,8 @@ import type { Entry, OpenedFile } from './tree-source.ts';
 export interface PlacementOptions {
   /** Whether files and links that are there already may be replaced. */
   readonly overwrite: boolean;
+  /** The file of the volume that is read: it is not replaced in any case. */
+  readonly volumeFile: string;
   /** Whether owner and group are restored, which takes privileges. */
   readonly restoreOwner: boolean;
   /** Whether each file is flushed to the disk. */
@@ -118,5 +121,9 @@ export class HostPlacement {
     if (present === undefined) return;
     if (present.isDirectory()) throw new CommandError(`${hostPath} is a directory`);
     if (!this.#options.overwrite) throw new CommandError(`${hostPath} exists already; --overwrite replaces it`);
+    const volume = statSync(this.#options.volumeFile);
+    if (present.dev === volume.dev && present.ino === volume.ino) {
+      throw new CommandError(`${hostPath} is the volume itself; choose another place for what comes out of it`);
+    }
   }
 }

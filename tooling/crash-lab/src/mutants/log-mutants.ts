@@ -445,8 +445,8 @@ export const recoveryMutants: readonly Mutant[] = [
     file: 'packages/alloc-log/src/log-reader.ts',
     edits: [
       {
-        find: '        chain.damage = damageAt(source, bytes.slice(), { block, number, delta, previousChecksum, superblock });',
-        replace: '        damageAt(source, bytes.slice(), { block, number, delta, previousChecksum, superblock });',
+        find: '        if (damage !== null && source.isStill(block, atEnd)) chain.damage = damage;',
+        replace: '',
       },
     ],
     scenarios: calm,
