@@ -2,31 +2,24 @@
  * Corners of the host that trees come from and go to: times before 1970, pipes, large files, a full disk below the volume.
  */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { lstatSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeviceError, LatchedError } from '@outwrite/blockdev';
 import { createVolume } from '@outwrite/volume/node';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { exitCodeOf } from '../src/failures.ts';
 import { hostTree } from '../src/transfer/host-tree.ts';
 import { importTree } from '../src/transfer/import-tree.ts';
 import type { TreeSource } from '../src/transfer/tree-source.ts';
 import { outwrite, outwriteOk } from './command-run.ts';
+import { withImportFolder } from './import-folder.ts';
 
 let folder: string;
 let source: string;
 let volume: string;
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'outwrite-cli-'));
-  volume = join(folder, 'test.ow');
-  source = join(folder, 'source');
-  mkdirSync(source);
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
+withImportFolder((made) => {
+  ({ folder, source, volume } = made);
 });
 
 it.each(['-1.5', '-0.000001', '-312753293.876543', '-2147472000', '0', '2188170123.999999'])(

@@ -6,36 +6,28 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../src/demo/seeded-random.ts';
 import { HOST_TIME_TOLERANCE_NS } from '../src/transfer/host-times.ts';
 import { hostTree } from '../src/transfer/host-tree.ts';
 import { type Difference, TreeComparison } from '../src/transfer/tree-comparison.ts';
 import { outwrite, outwriteOk } from './command-run.ts';
+import { withImportFolder } from './import-folder.ts';
 import { writeRandomTree, writeSampleTree } from './sample-tree.ts';
 
 let folder: string;
 let source: string;
 let volume: string;
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'outwrite-cli-'));
-  volume = join(folder, 'test.ow');
-  source = join(folder, 'source');
-  mkdirSync(source);
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
+withImportFolder((made) => {
+  ({ folder, source, volume } = made);
 });
 
 function differences(a: string, b: string): Difference[] {

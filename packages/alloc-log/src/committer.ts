@@ -401,11 +401,12 @@ export class Committer {
     this.#zeroing = true;
     try {
       const position = start * core.blockBytes;
+      const buffers = zeros(count * core.blockBytes);
       if (synchronously || count * ZERO_PART > unclaimed) {
-        device.writeSync(position, zeros(count * core.blockBytes));
+        device.writeSync(position, buffers);
         done();
       } else {
-        device.write(position, zeros(count * core.blockBytes)).then(done, (error: unknown) => this.#fail(error));
+        device.write(position, buffers).then(done, (error: unknown) => this.#fail(error));
       }
     } catch (error) {
       this.#fail(error);

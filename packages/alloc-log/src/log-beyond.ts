@@ -1,9 +1,10 @@
 /**
  * What the log still holds behind the damage in its middle: for repair, which cuts it there, to say what is lost by that.
  *
- * Headers that survive lead on; where none does, a later block is looked for as it was when the damage was found. A delta behind the damage can never be replayed, since what it builds on is not known; but as far as its
- * records are whole they tell which blocks it had written to, and those it may have overwritten: a block that was freed before the cut
- * is free in the state at the cut, and one that a later delta freed and a still later one reused is not what the cut state knows any more.
+ * Headers that survive lead on; where none does, a later block is looked for as it was when the damage was found. A delta behind the damage
+ * can never be replayed, since what it builds on is not known; but as far as its records are whole they tell which blocks it had written to,
+ * and those it may have overwritten: a block that was freed before the cut is free in the state at the cut, and one that a later delta freed
+ * and a still later one reused is not what the cut state knows any more.
  */
 import { type BlockDevice, CorruptionError, OutwriteError } from '@outwrite/blockdev';
 import type { Extent } from './extent.ts';

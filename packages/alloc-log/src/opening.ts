@@ -9,7 +9,8 @@
  * write was reported as failed may still reach the medium, and would lead to blocks that this opening gives to others. (2) The opening
  * checkpoint is taken under a new life: after an unclean end it copies what the last kept delta wrote to new places, births stay; it
  * allocates only blocks that are free both before and after the last delta, kept or dropped, and touches no log block; flushed. Where a
- * dropped delta had filled the volume there may be no room for copies; then the same bytes go to the same places once more. (3) Both slots get it, one after the other, each flushed. Until then nothing that it replaced is reusable. So no chain crosses a life.
+ * dropped delta had filled the volume there may be no room for copies; then the same bytes go to the same places once more. (3) Both slots
+ * get it, one after the other, each flushed. Until then nothing that it replaced is reusable. So no chain crosses a life.
  */
 import type { BlockPointer } from './block-pointer.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';

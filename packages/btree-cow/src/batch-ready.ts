@@ -72,9 +72,9 @@ function readyFirstThatStays(state: TreeState, changes: readonly ComingChange[])
   const cursor = new TreeCursor(state);
   if (!cursor.first()) return;
   let key = cursor.key();
-  if (!changes.some((change) => change.type === 'delete' && nameOf(change.key) === nameOf(key))) return;
   const goes = new Set<string>();
   for (const change of changes) if (change.type === 'delete') goes.add(nameOf(change.key));
+  if (!goes.has(nameOf(key))) return;
   while (goes.has(nameOf(key))) {
     if (!cursor.next()) return;
     key = cursor.key();

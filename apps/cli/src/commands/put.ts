@@ -1,13 +1,12 @@
 /** `outwrite put`: one file, or standard input, into a volume. */
 import { randomUUID } from 'node:crypto';
-import { realpathSync } from 'node:fs';
 import { basename, dirname, posix } from 'node:path';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
 import { CommandError, UsageError } from '../failures.ts';
 import { printableName } from '../printable.ts';
 import { formatSize, parseMode } from '../quantities.ts';
-import { hostTree } from '../transfer/host-tree.ts';
+import { hostIdentity, hostTree } from '../transfer/host-tree.ts';
 import type { OpenedFile } from '../transfer/tree-source.ts';
 import { placeFor } from '../volume-path.ts';
 import type { CliVolume } from '../volume-session.ts';
@@ -39,7 +38,7 @@ export function putCommand(context: CommandContext): Command {
         const opened = source === '-' ? undefined : openSource(source);
         try {
           await withVolumeToChange(file, {}, async (volume) => {
-            if (opened?.entry().identity === hostTree(realpathSync(file)).entry('').identity) {
+            if (opened?.entry().identity === hostIdentity(file)) {
               throw new UsageError(`${source} is the volume itself, and would grow for as long as it is read`);
             }
             const path = placeFor(volume, target, source === '-' ? '' : basename(source));

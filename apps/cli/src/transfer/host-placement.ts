@@ -15,14 +15,14 @@ import {
   openSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CommandError } from '../failures.ts';
 import { setFileTimes, setPathTimes } from './host-times.ts';
-import type { Entry, OpenedFile } from './tree-source.ts';
+import { hostIdentity } from './host-tree.ts';
+import { type Entry, entryOfStats, type OpenedFile } from './tree-source.ts';
 
 export interface PlacementOptions {
   /** Whether files and links that are there already may be replaced. */
@@ -41,11 +41,13 @@ const PIECE_BYTES = 4 * 1024 * 1024;
 
 export class HostPlacement {
   readonly #options: PlacementOptions;
+  readonly #volumeIdentity: string;
   readonly #piece = new Uint8Array(PIECE_BYTES);
   #temporaryNumber = 0;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
+    this.#volumeIdentity = hostIdentity(options.volumeFile);
   }
 
   async placeFile(file: OpenedFile, hostPath: string): Promise<void> {
@@ -117,12 +119,11 @@ export class HostPlacement {
   }
 
   #checkFree(hostPath: string): void {
-    const present = lstatSync(hostPath, { throwIfNoEntry: false });
+    const present = lstatSync(hostPath, { bigint: true, throwIfNoEntry: false });
     if (present === undefined) return;
     if (present.isDirectory()) throw new CommandError(`${hostPath} is a directory`);
     if (!this.#options.overwrite) throw new CommandError(`${hostPath} exists already; --overwrite replaces it`);
-    const volume = statSync(this.#options.volumeFile);
-    if (present.dev === volume.dev && present.ino === volume.ino) {
+    if (entryOfStats(present).identity === this.#volumeIdentity) {
       throw new CommandError(`${hostPath} is the volume itself; choose another place for what comes out of it`);
     }
   }

@@ -3,7 +3,17 @@
  *
  * Names that are not UTF-8 cannot be kept in a volume; they are reported as unusable and not read.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import {
   type DirectoryListing,
@@ -86,4 +96,9 @@ class HostTree implements TreeSource {
 /** The tree below the directory `root` of the host. */
 export function hostTree(root: string): TreeSource {
   return new HostTree(root);
+}
+
+/** The identity (see `Entry`) of the file that a path on the host leads to. */
+export function hostIdentity(path: string): string {
+  return entryOfStats(statSync(path, { bigint: true })).identity;
 }
