@@ -7,18 +7,24 @@
  */
 import { assert } from '@outwrite/blockdev';
 import type { Inode } from './inode.ts';
+import type { ObjectPool } from './object-pool.ts';
 
 export class NameEntry {
-  readonly name: string;
-  inode: number;
-  type: number;
-  storedInode: number;
-  storedType: number;
-  dirty: boolean;
+  name!: string;
+  inode!: number;
+  type!: number;
+  storedInode!: number;
+  storedType!: number;
+  dirty!: boolean;
   /** The inode that the name leads to, if it is in memory and has been reached through it. That inode's `nameEntry` is this. */
-  target: Inode | null;
+  target!: Inode | null;
 
   constructor(name: string, inode: number, type: number) {
+    this.reset(name, inode, type);
+  }
+
+  /** Makes it as a new one is. */
+  reset(name: string, inode: number, type: number): void {
     this.name = name;
     this.inode = inode;
     this.type = type;
@@ -77,13 +83,15 @@ export class DirectoryNames {
   readonly entries: Map<string, NameEntry>;
   /** Entries of `entries` that lead somewhere. */
   liveCount: number;
-  /** Entries whose `dirty` is set, and some that no longer are. */
+  /** Entries whose `dirty` is set. */
   changes: NameEntry[];
   /** Entries that became dirty and that the tree does not have. */
   addedCount: number;
+  readonly #pool: ObjectPool;
   #sorted: boolean;
 
-  constructor() {
+  constructor(pool: ObjectPool) {
+    this.#pool = pool;
     this.entries = new Map();
     this.liveCount = 0;
     this.changes = [];
@@ -93,7 +101,7 @@ export class DirectoryNames {
 
   /** Adds what the tree says about a name. */
   addStored(name: string, inode: number, type: number): NameEntry {
-    const entry = new NameEntry(name, inode, type);
+    const entry = this.#pool.makeName(name, inode, type);
     entry.storedInode = inode;
     entry.storedType = type;
     this.entries.set(name, entry);
@@ -105,7 +113,7 @@ export class DirectoryNames {
   absent(name: string): NameEntry {
     let entry = this.entries.get(name);
     if (entry === undefined) {
-      entry = new NameEntry(name, 0, 0);
+      entry = this.#pool.makeName(name, 0, 0);
       this.entries.set(name, entry);
     }
     assert(entry.inode === 0, 'a name to be made leads nowhere');
@@ -142,7 +150,9 @@ export class DirectoryNames {
       entry.dirty = false;
       entry.storedInode = entry.inode;
       entry.storedType = entry.type;
-      if (entry.inode === 0) this.entries.delete(entry.name);
+      if (entry.inode !== 0) continue;
+      this.entries.delete(entry.name);
+      this.#pool.giveBackName(entry);
     }
     this.changes = [];
     this.addedCount = 0;
@@ -158,6 +168,7 @@ export class DirectoryNames {
       this.entries.delete(entry.name);
       entry.unlink();
       if (entry.inode !== 0) this.liveCount--;
+      this.#pool.giveBackName(entry);
       forgotten++;
     }
     return forgotten;
@@ -165,6 +176,9 @@ export class DirectoryNames {
 
   /** Forgets everything, with the directory. */
   close(): void {
-    for (const entry of this.entries.values()) entry.unlink();
+    for (const entry of this.entries.values()) {
+      entry.unlink();
+      this.#pool.giveBackName(entry);
+    }
   }
 }

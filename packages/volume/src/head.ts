@@ -11,7 +11,7 @@ import type { Tree, TreeStore } from '@outwrite/btree-cow';
 import { FileMaps } from '@outwrite/filemap';
 import { ContentArena } from './content-arena.ts';
 import type { Operation } from './fs-errors.ts';
-import { type ContentTimes, Inode } from './inode.ts';
+import type { ContentTimes, Inode } from './inode.ts';
 import { InodeCache, type InodeCacheLimits } from './inode-cache.ts';
 import type { VolumeRecord } from './inode-format.ts';
 import { INODE_NUMBER_LIMIT, KeyScratch, maxNameBytes } from './key-format.ts';
@@ -104,7 +104,7 @@ export class Head {
 
   /** Makes an inode with a number of its own; second half of an operation. It has no name and no link yet. */
   makeInode(mode: number): Inode {
-    const inode = new Inode(this.record.nextInode, mode);
+    const inode = this.cache.pool.makeInode(this.record.nextInode, mode);
     this.record.nextInode++;
     this.record.inodeCount++;
     this.staging.markRecord();

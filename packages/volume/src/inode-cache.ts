@@ -2,15 +2,18 @@
  * The inodes and names in memory: a bounded number of clean ones, and every changed one until it is staged.
  *
  * There is at most one object for an inode, so nothing is evicted while an operation may hold it: `trim` runs only between operations
- * and spares what is dirty, open or being changed. Inodes are evicted by a clock (used ones get a second turn), names in the order in
- * which they became known. When a directory goes, its names go with it.
+ * and spares what is dirty, open or being changed. Inodes are evicted by a clock (used ones get a second turn), names directory by
+ * directory in the order in which they became known. When a directory goes, its names go with it. What has gone serves again for another
+ * inode or name, so an operation never keeps an object for the next one, unless it counts as a user (`openCount`, `changingCount`).
  */
 import { assert, CorruptionError } from '@outwrite/blockdev';
 import type { Tree } from '@outwrite/btree-cow';
 import { DirectoryNames, type NameEntry } from './directory-names.ts';
 import type { Inode } from './inode.ts';
 import { checkEntry, decodeInode, entryInode, entryType } from './inode-format.ts';
+import { InodeTable } from './inode-table.ts';
 import { type KeyScratch, KIND } from './key-format.ts';
+import { ObjectPool } from './object-pool.ts';
 
 /** How many objects are kept. What is dirty or open comes on top of it. */
 export interface InodeCacheLimits {
@@ -18,6 +21,9 @@ export interface InodeCacheLimits {
   readonly nameCount: number;
 }
 
+/** A cache that is full is brought down by this part of its limit at once, so that a walk over pinned inodes is paid once for many additions. */
+const TRIMMED_PART = 8;
+const LEAST_POOLED = 16;
 /** Maps (with the pages they cache) of files that nobody has open, beyond which the oldest are closed. */
 const IDLE_MAP_LIMIT = 512;
 
@@ -25,7 +31,8 @@ export class InodeCache {
   readonly #tree: Tree;
   readonly #keys: KeyScratch;
   readonly #limits: InodeCacheLimits;
-  readonly #inodes: Map<number, Inode> = new Map();
+  readonly pool: ObjectPool;
+  readonly #inodes: InodeTable = new InodeTable();
   /** Told when a directory leaves the cache. */
   readonly #directoryEvicted: () => void;
   #nameCount = 0;
@@ -42,13 +49,14 @@ export class InodeCache {
     this.#tree = tree;
     this.#keys = keys;
     this.#limits = limits;
+    this.pool = new ObjectPool(pooled(limits.inodeCount), pooled(limits.nameCount));
     this.#directoryEvicted = directoryEvicted;
     this.#inodeBound = limits.inodeCount;
     this.#nameBound = limits.nameCount;
   }
 
   get inodeCount(): number {
-    return this.#inodes.size;
+    return this.#inodes.count;
   }
 
   get nameCount(): number {
@@ -57,7 +65,7 @@ export class InodeCache {
 
   /** The inode of this number, or null when there is none. Throws a `CorruptionError` for a damaged record. */
   find(number: number): Inode | null {
-    const known = this.#inodes.get(number);
+    const known = this.#inodes.find(number);
     if (known !== undefined) {
       known.referenced = true;
       this.hits++;
@@ -66,9 +74,9 @@ export class InodeCache {
     this.misses++;
     const record = this.#tree.get(this.#keys.plain(number, KIND.record));
     if (record === undefined) return null;
-    const inode = decodeInode(number, record);
+    const inode = decodeInode(number, record, this.pool);
     inode.inlineStored = inode.isFile && !inode.isMapped && inode.sizeBytes !== 0;
-    this.#inodes.set(number, inode);
+    this.#inodes.add(inode);
     return inode;
   }
 
@@ -93,27 +101,27 @@ export class InodeCache {
   }
 
   add(inode: Inode): void {
-    const before = this.#inodes.size;
-    this.#inodes.set(inode.number, inode);
-    assert(this.#inodes.size === before + 1, 'an inode number is given once');
+    this.#inodes.add(inode);
   }
 
-  /** Forgets an inode that no longer exists. */
+  /** Forgets an inode, and its names. Nobody may hold it. */
   remove(inode: Inode): void {
+    assert(inode.openCount === 0 && inode.changingCount === 0, 'an inode in use stays in memory');
     if (inode.names !== null) {
       this.#nameCount -= inode.names.entries.size;
       inode.names.close();
       inode.names = null;
     }
     inode.nameEntry?.unlink();
-    this.#inodes.delete(inode.number);
+    this.#inodes.remove(inode);
+    this.pool.giveBackInode(inode);
   }
 
   /** Where `name`, of which no entry is known, leads in `directory` by the tree: an entry that leads somewhere, or null. */
   loadName(directory: Inode, name: string): NameEntry | null {
     let names = directory.names;
     if (names === null) {
-      names = new DirectoryNames();
+      names = new DirectoryNames(this.pool);
       directory.names = names;
     }
     if (names.liveCount === directory.sizeBytes) return null;
@@ -128,7 +136,7 @@ export class InodeCache {
   addName(directory: Inode, name: string, inode: Inode, type: number): NameEntry | null {
     let names = directory.names;
     if (names === null) {
-      names = new DirectoryNames();
+      names = new DirectoryNames(this.pool);
       directory.names = names;
     }
     const before = names.entries.size;
@@ -150,7 +158,7 @@ export class InodeCache {
 
   /** Brings the cache back within its limits. Only between operations: objects that a caller holds may go. */
   trim(): void {
-    if (this.#inodes.size > this.#inodeBound) this.#trimInodes();
+    if (this.#inodes.count > this.#inodeBound) this.#trimInodes();
     if (this.#nameCount > this.#nameBound) this.#trimNames();
     if (this.#mapped.length > this.#mappedLimit) this.#trimMaps();
   }
@@ -189,17 +197,14 @@ export class InodeCache {
   }
 
   #trimInodes(): void {
-    // An eighth more than needed, so that the walk over pinned inodes is paid once for many additions.
-    const goal = this.#limits.inodeCount - (this.#limits.inodeCount >>> 3);
-    let steps = this.#inodes.size * 2;
-    for (const inode of this.#inodes.values()) {
-      if (this.#inodes.size <= goal || steps-- === 0) break;
+    const goal = this.#limits.inodeCount - partOf(this.#limits.inodeCount);
+    for (let steps = this.#inodes.count * 2; steps > 0 && this.#inodes.count > goal; steps--) {
+      const inode = this.#inodes.next();
+      if (inode === null) break;
       const pinned = inode.dirty || inode.openCount !== 0 || inode.changingCount !== 0;
       if (pinned || inode.referenced || inode.map?.isDirty === true) {
-        // To the end of the map: a second turn. The walk meets it again.
+        // A second turn: the hand comes by again.
         inode.referenced = false;
-        this.#inodes.delete(inode.number);
-        this.#inodes.set(inode.number, inode);
         continue;
       }
       if (inode.map !== null) {
@@ -209,22 +214,16 @@ export class InodeCache {
       if (inode.isDirectory) this.#directoryEvicted();
       this.remove(inode);
     }
-    // What is pinned is not walked again before a quarter has come on top, or it was staged.
-    this.#inodeBound = Math.max(this.#limits.inodeCount, this.#inodes.size + (this.#inodes.size >>> 2));
+    this.#inodeBound = nextBound(this.#limits.inodeCount, goal, this.#inodes.count);
   }
 
   #trimNames(): void {
-    const goal = this.#limits.nameCount - (this.#limits.nameCount >>> 3);
+    const goal = this.#limits.nameCount - partOf(this.#limits.nameCount);
     for (const inode of this.#inodes.values()) {
       if (this.#nameCount <= goal) break;
       if (inode.names !== null) this.#nameCount -= inode.names.forget(this.#nameCount - goal);
     }
-    this.#nameBound = Math.max(this.#limits.nameCount, this.#nameCount + (this.#nameCount >>> 2));
-  }
-
-  /** All inodes in memory, for checks and for staging. */
-  values(): IterableIterator<Inode> {
-    return this.#inodes.values();
+    this.#nameBound = nextBound(this.#limits.nameCount, goal, this.#nameCount);
   }
 
   checkInvariants(): void {
@@ -241,7 +240,7 @@ export class InodeCache {
         if (entry.inode !== 0) liveCount++;
         const { target } = entry;
         assert(
-          target === null || (target.number === entry.inode && this.#inodes.get(entry.inode) === target),
+          target === null || (target.number === entry.inode && this.#inodes.find(entry.inode) === target),
           'a name knows the inode that it leads to',
         );
         assert(
@@ -252,10 +251,24 @@ export class InodeCache {
       assert(liveCount === names.liveCount, 'live names are counted');
       assert(liveCount <= inode.sizeBytes, 'no more names are known than there are');
       for (const entry of names.changes) {
-        if (entry.dirty) assert(names.entries.get(entry.name) === entry, 'a changed name is known');
+        assert(entry.dirty && names.entries.get(entry.name) === entry, 'a changed name is known, and dirty');
       }
       assert(names.changes.length === 0 || inode.dirty, 'a directory with changed names is dirty');
     }
     assert(nameCount === this.#nameCount, 'names are counted');
   }
+}
+
+/** As many objects as one walk gives up are kept to be used again, and a few in the smallest cache. */
+function pooled(limit: number): number {
+  return Math.max(LEAST_POOLED, partOf(limit));
+}
+
+function partOf(limit: number): number {
+  return Math.floor(limit / TRIMMED_PART);
+}
+
+/** How many may be there before the next walk. What is pinned is not walked again before a quarter has come on top, or it was staged. */
+function nextBound(limit: number, goal: number, count: number): number {
+  return count <= goal ? limit : Math.max(limit, count + (count >>> 2));
 }

@@ -20,6 +20,7 @@ import {
   MODE_TYPE_MASK,
 } from './inode-mode.ts';
 import { INODE_NUMBER_LIMIT, ROOT_INODE } from './key-format.ts';
+import type { ObjectPool } from './object-pool.ts';
 
 // Offsets of the record, chained.
 const MODE_AT = 0; // u16
@@ -86,8 +87,8 @@ export function encodeInode(inode: Inode, target: Uint8Array): number {
   return encodeUtf8(inode.linkTarget, target, INODE_RECORD_BYTES);
 }
 
-/** The inode whose record is `bytes`. Throws a `CorruptionError`. */
-export function decodeInode(number: number, bytes: Uint8Array): Inode {
+/** The inode whose record is `bytes`, made by `pool` if there is one. Throws a `CorruptionError`. */
+export function decodeInode(number: number, bytes: Uint8Array, pool: ObjectPool | null = null): Inode {
   if (bytes.length < INODE_RECORD_BYTES) damaged(number, 'it is too short', bytes.length);
   const mode = getU16(bytes, MODE_AT);
   const flags = getU16(bytes, FLAGS_AT);
@@ -100,7 +101,7 @@ export function decodeInode(number: number, bytes: Uint8Array): Inode {
     damaged(number, 'only a link can have a target', flags);
   const sizeHigh = getU32(bytes, SIZE_AT + 4);
   if (sizeHigh >= 0x200000) damaged(number, 'the size is 2^53 or more', sizeHigh);
-  const inode = new Inode(number, mode);
+  const inode = pool === null ? new Inode(number, mode) : pool.makeInode(number, mode);
   inode.flags = flags;
   inode.uid = getU32(bytes, UID_AT);
   inode.gid = getU32(bytes, GID_AT);

@@ -4,6 +4,7 @@
  * Lifecycle: made by an operation or loaded from the tree, held by the `InodeCache`, changed only by operations that have reserved what
  * staging needs, written back by `Staging`. `dirty` means that it is on the list of staging and holds a reservation there. An inode is
  * evicted only when it is clean, not open, and not being changed. Once `removed`, nothing finds it any more, and staging deletes its keys.
+ * Objects that have left the cache are used again (`ObjectPool`).
  */
 import { CorruptionError } from '@outwrite/blockdev';
 import type { FileMap } from '@outwrite/filemap';
@@ -15,57 +16,63 @@ import { FLAG_MAPPED, MODE_DIRECTORY, MODE_FILE, MODE_SYMLINK, MODE_TYPE_MASK } 
 export type ContentTimes = Pick<Inode, 'mtimeSeconds' | 'mtimeNanoseconds' | 'ctimeSeconds' | 'ctimeNanoseconds'>;
 
 export class Inode {
-  readonly number: number;
+  /** 0 when it has left the cache and stands by for another inode. */
+  number!: number;
   /** File type and permissions. */
-  mode: number;
+  mode!: number;
   /** `FLAG_*` of the record. */
-  flags: number;
-  uid: number;
-  gid: number;
-  linkCount: number;
+  flags!: number;
+  uid!: number;
+  gid!: number;
+  linkCount!: number;
   /** Bytes of a file or of a link's target; for a directory the number of its names. */
-  sizeBytes: number;
-  atimeSeconds: number;
-  atimeNanoseconds: number;
-  mtimeSeconds: number;
-  mtimeNanoseconds: number;
-  ctimeSeconds: number;
-  ctimeNanoseconds: number;
-  birthtimeSeconds: number;
-  birthtimeNanoseconds: number;
+  sizeBytes!: number;
+  atimeSeconds!: number;
+  atimeNanoseconds!: number;
+  mtimeSeconds!: number;
+  mtimeNanoseconds!: number;
+  ctimeSeconds!: number;
+  ctimeNanoseconds!: number;
+  birthtimeSeconds!: number;
+  birthtimeNanoseconds!: number;
 
   /** The tree holds a record of it. */
-  stored: boolean;
-  dirty: boolean;
-  removed: boolean;
+  stored!: boolean;
+  dirty!: boolean;
+  removed!: boolean;
   /** Used since the clock of the cache came by. */
-  referenced: boolean;
+  referenced!: boolean;
   /** Open descriptors, handles and walks. */
-  openCount: number;
+  openCount!: number;
   /** Content changes in progress, which may span deltas: staging keeps the inode dirty and takes its size from `map`. */
-  changingCount: number;
+  changingCount!: number;
 
   /** Target of a symbolic link; null until it is loaded. */
-  linkTarget: string | null;
+  linkTarget!: string | null;
   /** Changed content of a small file, at least `sizeBytes` long; null when the tree has it. Memory of the `ContentArena`. */
-  content: Uint8Array | null;
+  content!: Uint8Array | null;
   /** The tree may hold a value under the inline key. */
-  inlineStored: boolean;
+  inlineStored!: boolean;
   /** The content of a mapped file once it has been used. */
-  map: FileMap | null;
+  map!: FileMap | null;
   /** Background writes that have not ended; null when there are none. */
-  background: BackgroundWrites | null;
+  background!: BackgroundWrites | null;
   /** Bytes that a mapped file occupies, for as long as `map` is null; -1 when not known. */
-  allocatedBytes: number;
+  allocatedBytes!: number;
   /** The names of a directory that are known. */
-  names: DirectoryNames | null;
+  names!: DirectoryNames | null;
   /** The one name of a directory, as a walk came by it: the directory that holds it (0 while none has), and the name. */
-  enteredFrom: number;
-  enteredAs: string;
+  enteredFrom!: number;
+  enteredAs!: string;
   /** A name that leads here and whose `target` is this. */
-  nameEntry: NameEntry | null;
+  nameEntry!: NameEntry | null;
 
   constructor(number: number, mode: number) {
+    this.reset(number, mode);
+  }
+
+  /** Makes it as a new one is; nothing is known of it but its number and mode. */
+  reset(number: number, mode: number): void {
     this.number = number;
     this.mode = mode;
     this.flags = 0;

@@ -274,7 +274,10 @@ export class Staging {
   /** A change of `inode` that spans deltas has ended. Its record is written once more if a delta that was closed meanwhile has another size. */
   endChange(inode: Inode): void {
     const storedBytes = this.#changing.get(inode);
-    if (storedBytes !== undefined && storedBytes !== inode.sizeBytes && !inode.removed) this.markInode(inode);
+    if (storedBytes === undefined) return;
+    if (storedBytes !== inode.sizeBytes && !inode.removed) this.markInode(inode);
+    // The next delta has no need of it, and the object may serve another inode by then.
+    else if (inode.changingCount === 0 && !inode.dirty) this.#changing.delete(inode);
   }
 
   /** As `endChange`, where a delta that was closed meanwhile may have another record for any other reason. */
