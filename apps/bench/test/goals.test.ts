@@ -88,15 +88,29 @@ describe('checking', () => {
     expect((await check(goal, [figureOf(60)]))[0]).toBe(false);
   });
 
-  it('memory beyond the budget, in the worst round', async () => {
-    const caseNames = ['tree/in'];
-    const goal: Goal = { ...base, kind: 'memory', caseNames, budget: 'files', atMostBytes: 60 * MIB };
+  it('memory beyond the budget and the workload, in the worst case and round', async () => {
+    const caseNames = ['tree/in', 'large-file/write'];
+    const goal: Goal = { ...base, kind: 'memory', caseNames, without: 'node-fs', atMostBytes: 60 * MIB };
     // The budget at tiny sizes is 4 MiB, the process had 50 MB before.
-    const figures = [40, 70].map((mib, i) =>
-      figure('tree/in', 'outwrite', i + 1, 1, { peakMemoryBytes: 50_000_000 + mib * MIB }),
-    );
-    expect(await check(goal, figures)).toEqual([false, 'budget plus 66.0 MiB']);
-    expect(await check(goal, figures.slice(0, 1))).toEqual([true, 'budget plus 36.0 MiB']);
+    const taking = (caseName: string, engineId: string, round: number, mib: number): Figure =>
+      figure(caseName, engineId, round, 1, { peakMemoryBytes: 50_000_000 + mib * MIB });
+    const others = [
+      taking('tree/in', 'node-fs', 1, 10),
+      taking('tree/in', 'node-fs', 2, 14),
+      taking('large-file/write', 'outwrite', 1, 50),
+      taking('large-file/write', 'node-fs', 1, 2),
+    ];
+    const trees = [40, 80].map((mib, i) => taking('tree/in', 'outwrite', i + 1, mib));
+    expect(await check(goal, [...trees, ...others])).toEqual([
+      false,
+      'budget plus 64.0 MiB, beside 12.0 MiB of the workload',
+    ]);
+    expect(await check(goal, [trees[0]!, ...others])).toEqual([
+      true,
+      'budget plus 44.0 MiB, beside 2.00 MiB of the workload',
+    ]);
+    expect(await check(goal, trees)).toEqual([null, 'node-fs: not measured']);
+    expect(await check(goal, [...trees, ...others.slice(0, 2)])).toEqual([null, 'outwrite: not measured']);
   });
 
   it('install scripts: the core has none', () => {
