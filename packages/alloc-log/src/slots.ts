@@ -7,6 +7,7 @@ import {
   type BlockDevice,
   CorruptionError,
   DeviceError,
+  deviceName,
   NotAVolumeError,
   type OutwriteError,
   TruncatedError,
@@ -59,7 +60,7 @@ export function readSlots(device: BlockDevice): Slots {
     if (firstProblem !== null) throw firstProblem;
     if (magicSeen) throw new CorruptionError('superblock', 'neither slot is valid');
     throw new NotAVolumeError(
-      'this is no Outwrite volume: neither superblock place holds one; create a volume first, or check the path',
+      `${deviceName(device)} is no Outwrite volume: neither superblock place holds one; create a volume first, or check the path`,
     );
   }
   if (valid.length === 2 && !valid[1]!.volumeId.every((value, i) => value === chosen.volumeId[i])) {
@@ -67,7 +68,7 @@ export function readSlots(device: BlockDevice): Slots {
   }
   const expectedBytes = chosen.sizeBlocks * chosen.blockBytes;
   if (device.sizeBytes < expectedBytes) {
-    throw new TruncatedError('the volume', { expectedBytes, actualBytes: device.sizeBytes });
+    throw new TruncatedError(device.name ?? 'the volume', { expectedBytes, actualBytes: device.sizeBytes });
   }
   return { chosen, bothValid: valid.length === 2, fromOlder: valid.length === 1 && magicSeen && firstProblem !== null };
 }

@@ -23,6 +23,8 @@ import { ReadOnlyError } from './errors.ts';
 export const SECTOR_BYTES = 512;
 
 export interface BlockDevice {
+  /** What people know it by, as the path of its file: for messages. Absent where there is no such thing. */
+  readonly name?: string | undefined;
   /** The present size in bytes. Transfers that reach beyond it are wrong use (a `RangeError`). */
   readonly sizeBytes: number;
   /** `grow` to more than this throws a `NoSpaceError`. */
@@ -73,6 +75,11 @@ export interface BlockDevice {
 
   /** As `close`; throws a `DeviceError` that says what is in flight, and stays open, if anything is. */
   closeSync(): void;
+}
+
+/** What a message calls the device. */
+export function deviceName(device: BlockDevice): string {
+  return device.name ?? 'the device';
 }
 
 /** The bytes of a list of buffers together. */

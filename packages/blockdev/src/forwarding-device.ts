@@ -14,6 +14,10 @@ export class ForwardingDevice implements BlockDevice {
     if (inner.trim !== undefined) this.trim = (position, lengthBytes) => inner.trim!(position, lengthBytes);
   }
 
+  get name(): string | undefined {
+    return this.inner.name;
+  }
+
   get sizeBytes(): number {
     return this.inner.sizeBytes;
   }

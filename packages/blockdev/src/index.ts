@@ -11,6 +11,7 @@ export {
   checkSize,
   checkTransfer,
   checkWrite,
+  deviceName,
   SECTOR_BYTES,
   totalBytes,
 } from './block-device.ts';

@@ -3,7 +3,7 @@
  *
  * What openings otherwise insist on may be what is damaged here: the record of the volume need not be there if its keys have been lost.
  */
-import { type BlockDevice, CorruptionError, NotAVolumeError, UnsupportedError } from '@outwrite/blockdev';
+import { type BlockDevice, CorruptionError, deviceName, NotAVolumeError, UnsupportedError } from '@outwrite/blockdev';
 import { type BlocksOf, type Tree, TreeStore } from '@outwrite/btree-cow';
 import { decodeFileEntry, relocateFileEntry } from '@outwrite/filemap';
 import { Head } from './head.ts';
@@ -53,9 +53,10 @@ export function openStoreToRepair(
 export function openHeadToRepair(device: BlockDevice, tuning: RepairTuning): RepairHead {
   const store = openStoreToRepair(device, tuning, null);
   const ids = store.treeIds();
-  if (ids.length === 0) throw new NotAVolumeError('the device holds an Outwrite store without trees, not a volume');
+  if (ids.length === 0)
+    throw new NotAVolumeError(`${deviceName(device)} holds an Outwrite store without trees, not a volume`);
   const tree = store.tree(Math.min(...ids));
-  const record = readVolumeRecord(tree, store.salvaged.length > 0);
+  const record = readVolumeRecord(device, tree, store.salvaged.length > 0);
   const head = new Head(store, tree, record ?? { nextInode: ROOT_INODE + 1, inodeCount: 0 }, {
     limits: { inodeCount: CACHED_INODES, nameCount: CACHED_INODES },
     clock: Date.now,
@@ -68,12 +69,12 @@ export function openHeadToRepair(device: BlockDevice, tuning: RepairTuning): Rep
 }
 
 /** Null if it makes no sense, or is not there and may have been lost. */
-function readVolumeRecord(tree: Tree, mayBeLost: boolean): VolumeRecord | null {
+function readVolumeRecord(device: BlockDevice, tree: Tree, mayBeLost: boolean): VolumeRecord | null {
   try {
     const bytes = tree.get(new KeyScratch().plain(VOLUME_INODE, KIND.record));
     if (bytes === undefined) {
       if (mayBeLost) return null;
-      throw new NotAVolumeError('the device holds an Outwrite key-value store, not a volume');
+      throw new NotAVolumeError(`${deviceName(device)} holds an Outwrite key-value store, not a volume`);
     }
     const { version, nextInode, inodeCount } = decodeVolumeRecord(bytes);
     if (version === VOLUME_RECORD_VERSION) return { nextInode, inodeCount };

@@ -11,6 +11,7 @@ import {
   ClosedError,
   type CorruptionError,
   DeviceError,
+  deviceName,
   NotAVolumeError,
   UnsupportedError,
 } from '@outwrite/blockdev';
@@ -361,10 +362,12 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
     relocateValue: relocateFileEntry,
   });
   const ids = store.treeIds();
-  if (ids.length === 0) throw new NotAVolumeError('the device holds an Outwrite store without trees, not a volume');
+  if (ids.length === 0)
+    throw new NotAVolumeError(`${deviceName(device)} holds an Outwrite store without trees, not a volume`);
   const tree = store.tree(Math.min(...ids));
   const bytes = tree.get(new KeyScratch().plain(VOLUME_INODE, KIND.record));
-  if (bytes === undefined) throw new NotAVolumeError('the device holds an Outwrite key-value store, not a volume');
+  if (bytes === undefined)
+    throw new NotAVolumeError(`${deviceName(device)} holds an Outwrite key-value store, not a volume`);
   const { version } = decodeVolumeRecord(bytes);
   if (version !== VOLUME_RECORD_VERSION) {
     throw new UnsupportedError(

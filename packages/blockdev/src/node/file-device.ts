@@ -90,6 +90,10 @@ export class FileDevice implements BlockDevice {
     this.#flushes = new SharedFlush(() => this.#flushOnce());
   }
 
+  get name(): string {
+    return this.path;
+  }
+
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
