@@ -27,7 +27,8 @@ import { scrubCommand } from './commands/scrub.ts';
 import { statCommand } from './commands/stat.ts';
 import { treeCommand } from './commands/tree.ts';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-codes.ts';
-import { BrokenPipeError, codeOf, exitCodeOf, failureLines, messageOf, USAGE_HINT } from './failures.ts';
+import { reportFailure } from './failure-report.ts';
+import { exitCodeOf, USAGE_HINT } from './failures.ts';
 import { Output } from './output.ts';
 import { VERSION } from './version.ts';
 
@@ -88,16 +89,6 @@ function buildProgram(context: CommandContext): Command {
   return program;
 }
 
-/** Reports an error that ended a command, as text or, with `--json`, as one object. */
-function report(error: unknown, stderr: Output, asJson: boolean): void {
-  if (error instanceof BrokenPipeError) return;
-  if (asJson) {
-    stderr.jsonLine({ error: { code: codeOf(error) ?? null, message: messageOf(error) } });
-    return;
-  }
-  for (const line of failureLines(error)) stderr.line(line);
-}
-
 /** Runs one command line; returns the exit code. */
 export async function runCommandLine(parameters: readonly string[], streams: CommandLineStreams): Promise<ExitCode> {
   const context: CommandContext = {
@@ -124,7 +115,7 @@ export async function runCommandLine(parameters: readonly string[], streams: Com
       exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     } else {
       exitCode = exitCodeOf(error);
-      report(error, context.stderr, parameters.includes('--json'));
+      reportFailure(context.stderr, error, parameters.includes('--json'));
     }
     // What was printed before the failure belongs to the user; a reader that has gone needs nothing more.
     await context.stdout.settle().catch(() => undefined);

@@ -26,6 +26,14 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** From good to bad: what else one command may meet on its way tells less than a volume that is damaged. */
+const BY_GRAVITY: readonly ExitCode[] = [EXIT.ok, EXIT.failed, EXIT.locked, EXIT.full, EXIT.notUsable];
+
+/** The worse of two codes, for a command that goes on after a failure. */
+export function worseExit(a: ExitCode, b: ExitCode): ExitCode {
+  return BY_GRAVITY.indexOf(b) > BY_GRAVITY.indexOf(a) ? b : a;
+}
+
 /** The codes as the help shows them. */
 export const EXIT_CODE_HELP = `Exit codes:
   0    done; for check and scrub: the volume is clean

@@ -194,6 +194,11 @@ describe('ls, tree, stat and du', () => {
     expect(await outwriteOk(['tree', '--depth', '1', '--sizes', volume, 'docs'])).toContain(
       '├── [     6 B] hello.txt\n',
     );
+    expect(await outwriteOk(['tree', '--depth', '0', volume, 'docs'])).toBe(
+      '/docs\n\n0 directories, 0 files, 0 links\n',
+    );
+    expect(await outwriteOk(['tree', '--depth', '0', '--json', volume])).toBe('');
+    expect((await outwrite(['tree', '--depth', '0', volume, 'docs/hello.txt'])).stderr).toContain('ENOTDIR');
     const lines = (await outwriteOk(['tree', '--json', volume])).trimEnd().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { path: string }).path)).toContain('/docs/empty');
   });
@@ -279,7 +284,10 @@ describe('the command line itself', () => {
     writeFileSync(noVolume, 'some text, long enough to be looked at\n'.repeat(10_000));
     const result = await outwrite(['ls', noVolume]);
     expect(result).toMatchObject({ exitCode: 3, stdout: '' });
-    expect(result.stderr).toMatch(/^outwrite: .*no Outwrite volume/);
+    for (const command of ['ls', 'check', 'scrub', 'log', 'info']) {
+      const { stderr } = await outwrite([command, noVolume]);
+      expect(stderr.startsWith(`outwrite: ${noVolume} is no Outwrite volume: `), command).toBe(true);
+    }
     const asJson = await outwrite(['ls', '--json', noVolume]);
     expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { code: 'ENOTVOLUME' } });
     const absent = await outwrite(['ls', volume]);

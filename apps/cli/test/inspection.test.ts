@@ -3,7 +3,7 @@
  */
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openVolume } from '@outwrite/volume/node';
+import { createVolume, openVolume } from '@outwrite/volume/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { separatorText } from '../src/log-text.ts';
 import { outwrite, outwriteOk } from './command-run.ts';
@@ -55,6 +55,36 @@ describe('info and df', () => {
     const lines = (await outwriteOk(['df', '--bytes', limited])).trimEnd().split('\n');
     expect(lines[0].split(/ +/)).toEqual(['volume', 'limit', 'used', 'free', 'held', 'use', 'inodes']);
     expect(lines[1]).toContain(` ${limitBytes} `);
+  });
+
+  it('df goes on after a volume that it cannot look at, and ends as for the worst', async () => {
+    const locked = join(folder, 'locked.ow');
+    const text = join(folder, 'text');
+    const absent = join(folder, 'absent.ow');
+    const held = createVolume(locked);
+    writeFileSync(text, 'some text\n'.repeat(100_000));
+
+    const result = await outwrite(['df', absent, text, locked, volume]);
+    expect(result.exitCode).toBe(3);
+    expect(result.stdout).toMatch(/^volume .*\n.*test\.ow .*\n$/);
+    const [first, second, third] = result.stderr.split('\n');
+    expect(first).toMatch(/^outwrite: .*absent\.ow: .*ENOENT/);
+    expect(second).toBe(
+      `outwrite: ${text} is no Outwrite volume: neither superblock place holds one; create a volume first, or check the path`,
+    );
+    expect(third).toMatch(/^outwrite: .*locked\.ow is in use by process /);
+
+    const asJson = await outwrite(['df', '--json', locked, absent, volume]);
+    expect(asJson.exitCode).toBe(4);
+    expect(JSON.parse(asJson.stdout)).toMatchObject([{ volume }]);
+    expect(
+      asJson.stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([{ error: { code: 'ELOCKED', path: locked } }, { error: { code: 'ENOENT', path: absent } }]);
+    expect(await outwrite(['df', absent])).toMatchObject({ exitCode: 1, stdout: '' });
+    await held.close();
   });
 
   it('info tells what recovery found after a crash', async () => {

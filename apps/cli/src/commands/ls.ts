@@ -53,7 +53,7 @@ class Listing {
     this.#context = context;
     this.#volume = volume;
     this.#options = options;
-    this.#problems = new PathProblems(context.stderr);
+    this.#problems = new PathProblems(context.stderr, options);
   }
 
   async run(paths: readonly string[]): Promise<ExitCode> {

@@ -33,7 +33,7 @@ export function treeCommand(context: CommandContext): Command {
   ])
     .argument('<volume>', 'the volume')
     .argument('[path]', 'the directory to begin with', '/')
-    .option('-d, --depth <count>', 'show this many levels only')
+    .option('-d, --depth <count>', 'show this many levels only (0: the directory itself, with no entries)')
     .option('-s, --sizes', 'show the sizes of files')
     .option(...LOCK_OPTION)
     .option('--json', 'print a JSON object for each entry, one a line')
@@ -60,14 +60,14 @@ class Drawing {
     this.#volume = volume;
     this.#options = options;
     this.#depthLimit = depthLimit;
-    this.#problems = new PathProblems(context.stderr);
+    this.#problems = new PathProblems(context.stderr, options);
   }
 
   async run(rootPath: string): Promise<ExitCode> {
     const { stdout, signal } = this.#context;
     const root = this.#branch(rootPath, '', 1);
     if (!this.#options.json) stdout.line(printableName(rootPath));
-    const open: Branch[] = [root];
+    const open: Branch[] = this.#depthLimit === 0 ? [] : [root];
     while (open.length > 0) {
       const branch = open[open.length - 1];
       if (branch.nextIndex === branch.names.length) {
