@@ -99,27 +99,38 @@ export async function runCommandLine(parameters: readonly string[], streams: Com
     endAtOnce: streams.endAtOnce ?? (() => undefined),
     exitCode: EXIT.ok,
   };
+  const asJson = parameters.includes('--json');
   let exitCode: ExitCode;
+  let failure: unknown;
   try {
-    const program = buildProgram(context);
-    if (parameters.length === 0) {
-      program.outputHelp();
-      exitCode = EXIT.usage;
-    } else {
-      await program.parseAsync([...parameters], { from: 'user' });
-      exitCode = context.exitCode;
-    }
-    await context.stdout.settle();
+    exitCode = await runProgram(parameters, context);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    } else {
-      exitCode = exitCodeOf(error);
-      reportFailure(context.stderr, error, parameters.includes('--json'));
-    }
-    // What was printed before the failure belongs to the user; a reader that has gone needs nothing more.
-    await context.stdout.settle().catch(() => undefined);
+    failure = error;
+    exitCode = exitCodeOf(error);
+    reportFailure(context.stderr, error, asJson);
   }
-  await context.stderr.settle().catch(() => undefined);
+  // What was printed before a failure belongs to the user. If it does not arrive, the command has failed.
+  await context.stdout.finish().catch((error: unknown) => {
+    if (error === failure) return;
+    if (failure === undefined) exitCode = exitCodeOf(error);
+    reportFailure(context.stderr, error, asJson);
+  });
+  await context.stderr.finish().catch(() => undefined);
   return exitCode;
+}
+
+async function runProgram(parameters: readonly string[], context: CommandContext): Promise<ExitCode> {
+  const program = buildProgram(context);
+  if (parameters.length === 0) {
+    program.outputHelp();
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync([...parameters], { from: 'user' });
+  } catch (error) {
+    // Commander has shown what there is to say: the help, the version, or what is wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    throw error;
+  }
+  return context.exitCode;
 }

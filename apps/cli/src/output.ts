@@ -3,7 +3,7 @@
  *
  * Lines are gathered and handed to the stream in pieces of 64 KiB; `settle` waits until the stream takes more, so that a listing of a
  * million names holds no million lines. When the reader has closed its end (EPIPE), the next call throws a `BrokenPipeError`, which
- * ends the command silently, as is the custom. Every command ends with `settle` (the entry function sees to it).
+ * ends the command silently, as is the custom. Every command ends with `finish` (the entry function sees to it).
  */
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
@@ -19,6 +19,7 @@ export class Output {
   #gathered: string[] = [];
   #gatheredCharacters = 0;
   #mustDrain = false;
+  #hasWritten = false;
   #failure: Error | undefined;
   #lastTurnTime = performance.now();
 
@@ -27,9 +28,7 @@ export class Output {
     this.stream = stream;
     this.#gathers = options.gathers;
     this.isTerminal = 'isTTY' in stream && stream.isTTY === true;
-    stream.on('error', (error) => {
-      this.#failure ??= codeOf(error) === 'EPIPE' ? new BrokenPipeError('the reader has gone') : error;
-    });
+    stream.on('error', (error) => this.#fail(error));
   }
 
   /** The width of the terminal in characters; 80 where there is none. */
@@ -57,7 +56,7 @@ export class Output {
   /** Writes bytes as they are and waits until the stream takes more. */
   async write(bytes: Uint8Array): Promise<void> {
     this.#release();
-    if (!this.stream.write(bytes)) this.#mustDrain = true;
+    this.#pass(bytes);
     await this.settle();
   }
 
@@ -77,6 +76,16 @@ export class Output {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Waits until everything is written, which `settle` does not. Throws what the stream failed with. */
+  async finish(): Promise<void> {
+    await this.settle();
+    if (!this.#hasWritten) return;
+    // Writes end in their order, so this one ends last, and fails if one before it has.
+    const failure = await new Promise<Error | null | undefined>((resolve) => this.stream.write('', resolve));
+    if (failure) this.#fail(failure);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** To be called between the lines of a long listing: waits if the stream is full, and gives signals their turn now and then. */
   async keepPace(): Promise<void> {
     if (this.#mustDrain) await this.settle();
@@ -86,13 +95,22 @@ export class Output {
     this.#lastTurnTime = performance.now();
   }
 
+  #pass(data: string | Uint8Array): void {
+    this.#hasWritten = true;
+    if (!this.stream.write(data)) this.#mustDrain = true;
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= codeOf(error) === 'EPIPE' ? new BrokenPipeError('the reader has gone') : error;
+  }
+
   #release(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#gatheredCharacters === 0) return;
     const text = this.#gathered.join('');
     this.#gathered = [];
     this.#gatheredCharacters = 0;
-    if (!this.stream.write(text)) this.#mustDrain = true;
+    this.#pass(text);
   }
 }
 

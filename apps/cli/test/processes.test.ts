@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -64,6 +64,18 @@ describe('as a process', () => {
     expect({ exitCode, messages }).toEqual({ exitCode: 141, messages: '' });
     expect((await outwrite(['check', volume])).exitCode).toBe(0);
   });
+
+  it.runIf(existsSync('/dev/full')).each(['--help', 'help ls', '--version', 'df'])(
+    'output that cannot be written is a failure: %s',
+    (command) => {
+      const full = openSync('/dev/full', 'w');
+      const parameters = command === 'df' ? [command, volume] : command.split(' ');
+      const stdio = ['ignore', full, 'pipe'] as const;
+      const result = spawnSync(process.execPath, commandOf(parameters), { stdio: [...stdio], encoding: 'utf8' });
+      closeSync(full);
+      expect(result).toMatchObject({ status: 5, stderr: 'outwrite: ENOSPC: no space left on device, write\n' });
+    },
+  );
 
   it('Ctrl-C during an import closes the volume and leaves it consistent', async () => {
     const source = join(folder, 'source');
