@@ -5,9 +5,12 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -56,6 +59,26 @@ describe('import and export', () => {
       problemCount: 0,
     });
     expect(differences(source, target)).toEqual([]);
+  });
+
+  it('keep hard links between symbolic links', async () => {
+    writeFileSync(join(source, 'file'), 'content');
+    symlinkSync('file', join(source, 'link'));
+    linkSync(join(source, 'link'), join(source, 'link-again'));
+    const target = join(folder, 'target');
+    await outwriteOk(['import', '--create', '--quiet', volume, source]);
+    const again: unknown = JSON.parse(await outwriteOk(['import', '--json', volume, source]));
+    expect(again).toMatchObject({ symlinkCount: 1, hardLinkCount: 1, skippedCount: 3 });
+    await outwriteOk(['export', '--quiet', volume, target]);
+    expect(lstatSync(join(target, 'link'))).toMatchObject({ nlink: 2, ino: lstatSync(join(target, 'link-again')).ino });
+    expect(readlinkSync(join(target, 'link-again'))).toBe('file');
+    expect(differences(source, target)).toEqual([]);
+    rmSync(join(target, 'link-again'));
+    symlinkSync('file', join(target, 'link-again'));
+    expect(differences(source, target)).toContainEqual({
+      path: 'link-again',
+      problem: 'should be a link to link',
+    });
   });
 
   it.each(['512', '4096', '16384'])('carry a random tree through blocks of %s', async (blockSize) => {

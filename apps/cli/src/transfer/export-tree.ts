@@ -41,6 +41,9 @@ export interface ExportResult {
 
 const YIELD_MILLISECONDS = 30;
 
+/** Elsewhere a hard link to a symbolic link may become one to the file that it leads to. */
+const CAN_LINK_SYMLINKS = process.platform === 'linux';
+
 /** Failures after which nothing further would succeed. */
 const ENDING_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'ECLOSED', 'ELATCHED', 'EMFILE']);
 
@@ -120,11 +123,19 @@ class Exporter {
       case 'symlink':
         return this.#placement.placeSymlink(step.target, step.entry, hostPath);
       case 'hard-link':
-        return this.#placement.placeHardLink(this.#hostPath(step.firstPath), hostPath);
+        return this.#makeHardLink(step, hostPath);
       case 'file':
         return await this.#copyFile(step.path, hostPath);
       case 'special':
         throw new CommandError('neither a file, a directory nor a symbolic link');
+    }
+  }
+
+  #makeHardLink({ path, entry, firstPath }: Extract<Step, { kind: 'hard-link' }>, hostPath: string): void {
+    if (entry.kind === 'symlink' && !CAN_LINK_SYMLINKS) {
+      this.#placement.placeSymlink(this.#request.source.linkTarget(path), entry, hostPath);
+    } else {
+      this.#placement.placeHardLink(this.#hostPath(firstPath), hostPath);
     }
   }
 

@@ -216,7 +216,7 @@ class Importer {
   async #makeHardLink(step: Extract<Step, { kind: 'hard-link' }>, existing: Entry | undefined): Promise<void> {
     const first = this.#existing(step.firstPath);
     // The first path could not be brought over; this one may be readable.
-    if (first === undefined) return await this.#copyFile(step.path, step.entry, existing);
+    if (first === undefined) return await this.#copyLinked(step.path, step.entry, existing);
     if (existing?.identity === first.identity) {
       this.#skippedCount++;
       return;
@@ -224,6 +224,12 @@ class Importer {
     const fullPath = this.#target.fullPath(step.path);
     if (existing !== undefined) this.#volume.fs.unlinkSync(fullPath);
     this.#volume.fs.linkSync(this.#target.fullPath(step.firstPath), fullPath);
+  }
+
+  async #copyLinked(path: string, entry: Entry, existing: Entry | undefined): Promise<void> {
+    if (entry.kind === 'file') return await this.#copyFile(path, entry, existing);
+    const target = ofSource(() => this.#request.source.linkTarget(path));
+    this.#makeSymlink(path, entry, target, existing);
   }
 
   async #copyFile(path: string, entry: Entry, existing: Entry | undefined): Promise<void> {

@@ -34,7 +34,7 @@ export class TreeComparison {
   readonly #options: ComparisonOptions;
   readonly #expectedPiece = new Uint8Array(PIECE_BYTES);
   readonly #actualPiece = new Uint8Array(PIECE_BYTES);
-  /** For each file with several links, the first path by which it was met. */
+  /** For each file or symbolic link with several links, the first path by which it was met. */
   readonly #expectedFirstPaths = new Map<string, string>();
   readonly #actualFirstPaths = new Map<string, string>();
   entryCount = 0;
@@ -93,6 +93,7 @@ export class TreeComparison {
       const actualTarget = this.#actual.linkTarget(path);
       if (expectedTarget !== actualTarget)
         yield { path, problem: `points to ${actualTarget} instead of ${expectedTarget}` };
+      yield* this.#compareLinks(path, expected, actual);
     }
     if (expected.kind === 'file') {
       if (expected.sizeBytes === actual.sizeBytes) yield* this.#compareContent(path);
@@ -105,7 +106,8 @@ export class TreeComparison {
     const expectedFirst = firstPathOf(this.#expectedFirstPaths, expected, path);
     const actualFirst = firstPathOf(this.#actualFirstPaths, actual, path);
     if (expectedFirst === actualFirst) return;
-    if (expectedFirst === path) yield { path, problem: `is a link to ${actualFirst}, but should be a file of its own` };
+    if (expectedFirst === path)
+      yield { path, problem: `is a link to ${actualFirst}, but should be a ${expected.kind} of its own` };
     else yield { path, problem: `should be a link to ${expectedFirst}` };
   }
 

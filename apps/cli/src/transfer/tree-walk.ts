@@ -2,8 +2,8 @@
  * The one order in which trees are walked: a directory is entered, its entries follow in name order, then it is left.
  *
  * The sequence of steps depends on the tree alone, so the state after a number of steps is well defined: an import that was cut off can
- * be compared with it. The first path of a file with several links is a `file`, the others are `hard-link`s to it. What cannot be read
- * is a `problem` and the walk goes on.
+ * be compared with it. The first path of a file with several links is a `file`, the others are `hard-link`s to it; likewise a `symlink`.
+ * What cannot be read is a `problem` and the walk goes on.
  */
 import { childPath, type Entry, type TreeSource } from './tree-source.ts';
 
@@ -43,7 +43,6 @@ export function* walkTree(source: TreeSource): Generator<Step, void, void> {
   function describe(path: string): Step {
     try {
       const entry = source.entry(path);
-      if (entry.kind === 'symlink') return { kind: 'symlink', path, entry, target: source.linkTarget(path) };
       if (entry.kind === 'special') return { kind: 'special', path, entry };
       if (entry.kind === 'directory') return { kind: 'enter', path, entry };
       if (entry.linkCount > 1) {
@@ -51,6 +50,7 @@ export function* walkTree(source: TreeSource): Generator<Step, void, void> {
         if (firstPath !== undefined) return { kind: 'hard-link', path, entry, firstPath };
         firstPaths.set(entry.identity, path);
       }
+      if (entry.kind === 'symlink') return { kind: 'symlink', path, entry, target: source.linkTarget(path) };
       return { kind: 'file', path, entry };
     } catch (error) {
       return { kind: 'problem', path, error };
