@@ -1,12 +1,12 @@
 /** `outwrite check --repair`: what is changed, what is in the way, and what is left. */
-import { openFileDevice } from '@outwrite/blockdev/node';
+import { type FileDevice, openFileDevice } from '@outwrite/blockdev/node';
 import { type RepairReport, Volume } from '@outwrite/volume';
 import type { CommandContext } from './command-context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { findingText } from './finding-text.ts';
 import { printableName } from './printable.ts';
 import { formatCounted } from './quantities.ts';
-import { cacheOf } from './volume-session.ts';
+import { cacheOf, verifyFile } from './volume-session.ts';
 
 export interface RepairChoices {
   readonly dryRun?: true;
@@ -19,17 +19,18 @@ export interface RepairChoices {
 /** Repairs the volume in `file`, or says what that would change. Returns 0 when nothing is wrong any more, or with `dryRun` nothing was. */
 export async function repairFile(context: CommandContext, file: string, choices: RepairChoices): Promise<ExitCode> {
   const isDry = choices.dryRun === true;
-  const device = openFileDevice(file, { readOnly: isDry });
-  let report: RepairReport;
-  try {
-    report = Volume.repair(device, {
-      dryRun: isDry,
-      acceptRootLoss: choices.acceptRootLoss === true,
-      ...cacheOf(choices),
-    });
-  } finally {
-    device.closeSync();
-  }
+  const repair = (device: FileDevice): RepairReport => {
+    try {
+      return Volume.repair(device, {
+        dryRun: isDry,
+        acceptRootLoss: choices.acceptRootLoss === true,
+        ...cacheOf(choices),
+      });
+    } finally {
+      device.closeSync();
+    }
+  };
+  const report = isDry ? await verifyFile(file, repair) : repair(openFileDevice(file));
   const { stdout, stderr } = context;
   const { changes, obstacle, remaining } = report;
   const errorCount = remaining.filter(({ severity }) => severity === 'error').length;

@@ -6,10 +6,12 @@
  */
 
 import type { BlockDevice } from '@outwrite/blockdev';
+import { type FileDevice, openFileDevice } from '@outwrite/blockdev/node';
 import { Volume } from '@outwrite/volume';
 import { openVolume } from '@outwrite/volume/node';
 import type { Command } from 'commander';
-import { UsageError } from './failures.ts';
+import { EXIT } from './exit-codes.ts';
+import { CommandError, UsageError } from './failures.ts';
 import { formatSize, parseSize } from './quantities.ts';
 
 const LEAST_CACHE_BYTES = 128 * 1024;
@@ -27,7 +29,7 @@ export interface SessionOptions {
 /** The option of commands that only read, for `Command.option`. */
 export const LOCK_OPTION = [
   '--no-lock',
-  'look also while another process has the volume open; what is shown may then be torn',
+  'look also while another process has the volume open, or where no lock can be made; what is shown may then be torn',
 ] as const;
 
 /** Adds `--cache` to a command that moves much data. */
@@ -73,6 +75,30 @@ async function withVolume<T>(
     ...cacheOf(options),
   });
   return await closeAfter(volume, use);
+}
+
+/**
+ * Hands the file to `verify`, to be read. Its lock is not needed where none can be made, as in a folder of somebody else's; then result or
+ * error count only if nobody has changed the file meanwhile. Before it tells that all is well `verify` asks `assertUndisturbed` itself.
+ */
+export async function verifyFile<T>(file: string, verify: (device: FileDevice) => T | Promise<T>): Promise<T> {
+  const device = openFileDevice(file, { readOnly: true, lock: 'or-watch' });
+  let result: T;
+  try {
+    result = await verify(device);
+  } catch (error) {
+    assertUndisturbed(device);
+    throw error;
+  }
+  assertUndisturbed(device);
+  return result;
+}
+
+/** Throws a `CommandError` if the file was changed since it was opened. */
+export function assertUndisturbed(device: FileDevice): void {
+  if (device.isUndisturbed()) return;
+  const message = `${device.path} was changed while it was read without a lock; what was found does not count, begin again`;
+  throw new CommandError(message, EXIT.locked);
 }
 
 /** Opens the volume on `device` read-only, for what looks below files; closes the device when that fails. */

@@ -1,10 +1,10 @@
 /** `outwrite check`: everything verified, everything wrong listed. */
 
-import { openFileDevice } from '@outwrite/blockdev/node';
+import type { FileDevice } from '@outwrite/blockdev/node';
 import type { Volume } from '@outwrite/volume';
 import type { Command } from 'commander';
 import { action, type CommandContext, type JsonOption, newCommand } from '../command-context.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { UsageError } from '../failures.ts';
 import { findingText } from '../finding-text.ts';
 import { ObservedDevice } from '../observed-device.ts';
@@ -12,7 +12,14 @@ import { Progress } from '../progress.ts';
 import { formatCounted, formatDuration } from '../quantities.ts';
 import { recoveryText } from '../recovery-text.ts';
 import { repairFile } from '../repair.ts';
-import { addCacheOption, closeAfter, openDeviceToRead, type SessionOptions } from '../volume-session.ts';
+import {
+  addCacheOption,
+  assertUndisturbed,
+  closeAfter,
+  openDeviceToRead,
+  type SessionOptions,
+  verifyFile,
+} from '../volume-session.ts';
 
 interface Options extends JsonOption, SessionOptions {
   readonly metadataOnly?: true;
@@ -43,6 +50,9 @@ Walks the trees, inodes, names, link counts and extents, verifies all checksums,
 the free map against what is reachable: every block is used exactly once, or free. Exit code
 0: clean; 1: there are findings; 3: the volume cannot be opened at all.
 
+Where no lock file can be made beside the volume it is read without one, and the check fails
+if the volume was changed meanwhile.
+
 --repair makes the free map anew from what is reachable, brings inodes without a name into
 /lost+found, removes entries that make no sense and names that lead nowhere, corrects link
 counts and sizes, and cuts blocks that cannot be read out of files (they read as zeros
@@ -61,26 +71,31 @@ Exit code 0: nothing is wrong any more; with --dry-run: nothing was wrong.`,
       if (options.acceptRootLoss && !options.repair) throw new UsageError('--accept-root-loss goes with --repair only');
       if (options.repair && options.metadataOnly) throw new UsageError('--repair reads the content of files, too');
       if (options.repair) return await repairFile(context, file, options);
-      const startTime = performance.now();
-      const device = new ObservedDevice(openFileDevice(file, { readOnly: true }));
-      return await closeAfter(openDeviceToRead(device, options), async (volume) => {
-        const isSpoken = !options.quiet && !options.json;
-        if (isSpoken) context.stdout.line(`opened: ${recoveryText(volume.recovery)}`);
-        await context.stdout.settle();
-        const counts = await listFindings(context, volume, device, options);
-        const milliseconds = Math.round(performance.now() - startTime);
-        const { errorCount } = counts;
-        if (options.json) {
-          context.stdout.jsonLine({ summary: { clean: errorCount === 0, ...counts, milliseconds } });
-        } else if (errorCount > 0) {
-          context.stdout.line(`${formatCounted(errorCount, 'error')} found in ${formatDuration(milliseconds)}`);
-        } else if (isSpoken) {
-          context.stdout.line(`clean; checked in ${formatDuration(milliseconds)}`);
-        }
-        return errorCount === 0 ? EXIT.ok : EXIT.failed;
-      });
+      return await verifyFile(file, (device) => check(context, device, options));
     }),
   );
+}
+
+async function check(context: CommandContext, file: FileDevice, options: Options): Promise<ExitCode> {
+  const startTime = performance.now();
+  const device = new ObservedDevice(file);
+  return await closeAfter(openDeviceToRead(device, options), async (volume) => {
+    const isSpoken = !options.quiet && !options.json;
+    if (isSpoken) context.stdout.line(`opened: ${recoveryText(volume.recovery)}`);
+    await context.stdout.settle();
+    const counts = await listFindings(context, volume, device, options);
+    assertUndisturbed(file);
+    const milliseconds = Math.round(performance.now() - startTime);
+    const { errorCount } = counts;
+    if (options.json) {
+      context.stdout.jsonLine({ summary: { clean: errorCount === 0, ...counts, milliseconds } });
+    } else if (errorCount > 0) {
+      context.stdout.line(`${formatCounted(errorCount, 'error')} found in ${formatDuration(milliseconds)}`);
+    } else if (isSpoken) {
+      context.stdout.line(`clean; checked in ${formatDuration(milliseconds)}`);
+    }
+    return errorCount === 0 ? EXIT.ok : EXIT.failed;
+  });
 }
 
 async function listFindings(

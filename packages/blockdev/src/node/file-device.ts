@@ -27,6 +27,7 @@ import {
 } from '../errors.ts';
 import { SharedFlush } from '../shared-flush.ts';
 import type { FileLock } from './file-lock.ts';
+import type { FileWatch } from './file-watch.ts';
 import type { OpenFileEntry } from './open-files.ts';
 import type { Writeback } from './writeback.ts';
 
@@ -54,6 +55,8 @@ export interface FileDeviceParts {
   readonly growthStepBytes: number;
   readonly entry: OpenFileEntry | null;
   readonly lock: FileLock | null;
+  /** Where the lock could not be taken. */
+  readonly watch: FileWatch | null;
 }
 
 /** See the head of the module; made by `openFileDevice`. */
@@ -67,6 +70,7 @@ export class FileDevice implements BlockDevice {
   readonly #growthStepBytes: number;
   readonly #entry: OpenFileEntry | null;
   readonly #lock: FileLock | null;
+  readonly #watch: FileWatch | null;
   readonly #flushes: SharedFlush;
   #sizeBytes: number;
   #writesInFlight = 0;
@@ -87,6 +91,7 @@ export class FileDevice implements BlockDevice {
     this.#growthStepBytes = parts.growthStepBytes;
     this.#entry = parts.entry;
     this.#lock = parts.lock;
+    this.#watch = parts.watch;
     this.#flushes = new SharedFlush(() => this.#flushOnce());
   }
 
@@ -221,6 +226,14 @@ export class FileDevice implements BlockDevice {
       );
     }
     this.#release();
+  }
+
+  /**
+   * For a device opened with `lock: 'or-watch'`: whether what was read until now is one state of the file, as it
+   * always is where the lock could be taken. May be asked after closing, too.
+   */
+  isUndisturbed(): boolean {
+    return this.#watch === null || this.#watch.isUndisturbed();
   }
 
   #release(): void {

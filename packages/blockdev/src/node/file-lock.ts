@@ -79,6 +79,23 @@ export function acquireFileLock(realPath: string): FileLock {
   }
 }
 
+/**
+ * The lock of a file for those who cannot take it: a text that stays the same while nobody takes it. Throws a
+ * `LockedError` while somebody holds it.
+ */
+export function observeFileLock(realPath: string): string {
+  const lockPath = `${realPath}.lock`;
+  const mine = describeThisProcess();
+  let deadHolders = '';
+  let path = lockPath;
+  for (let holder = readLock(path); holder !== null; holder = readLock(path)) {
+    refuseIfAlive(realPath, holder, mine);
+    deadHolders += `${holder.token}\n`;
+    path = `${lockPath}.${holder.token}`;
+  }
+  return deadHolders;
+}
+
 class HeldFileLock implements FileLock {
   readonly #lockPath: string;
   readonly #token: string;
@@ -109,13 +126,7 @@ function tryTakeOver(request: {
   const chain: string[] = [];
   let holder: LockRecord | EmptyLock = first;
   for (;;) {
-    if (!('empty' in holder) && mayBeAlive(holder, mine)) {
-      throw new LockedError(
-        realPath,
-        { pid: holder.pid, host: holder.host, since: holder.since },
-        `close it there first, or, if you are certain that this process is gone, remove ${lockPath}`,
-      );
-    }
+    refuseIfAlive(realPath, holder, mine);
     const linkPath = `${lockPath}.${holder.token}`;
     chain.push(linkPath);
     if (tryLink(temporaryPath, linkPath)) break;
@@ -130,6 +141,15 @@ function tryTakeOver(request: {
   renameSync(temporaryPath, lockPath);
   for (const linkPath of chain) removeIfThere(linkPath);
   return true;
+}
+
+function refuseIfAlive(realPath: string, holder: LockRecord | EmptyLock, mine: LockRecord): void {
+  if ('empty' in holder || !mayBeAlive(holder, mine)) return;
+  throw new LockedError(
+    realPath,
+    { pid: holder.pid, host: holder.host, since: holder.since },
+    `close it there first, or, if you are certain that this process is gone, remove ${realPath}.lock`,
+  );
 }
 
 /** Writes a new file, or leaves none: on a full disk one is made that stays empty. */

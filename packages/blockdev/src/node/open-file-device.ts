@@ -5,13 +5,14 @@
  * that could write without the lock; and the file that was locked is compared with the one that was opened, because a
  * path can be replaced in between.
  */
-import fs from 'node:fs';
+import fs, { type BigIntStats } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { checkSize, SECTOR_BYTES } from '../block-device.ts';
 import { DeviceError, type ErrorCode, OutwriteError } from '../errors.ts';
 import { FileDevice, messageOf, platformCode } from './file-device.ts';
 import { acquireFileLock, type FileLock } from './file-lock.ts';
+import { FileWatch } from './file-watch.ts';
 import { enterOpenFile, type OpenFileEntry } from './open-files.ts';
 import { Writeback } from './writeback.ts';
 
@@ -23,10 +24,11 @@ export interface FileDeviceOptions {
   create?: boolean | 'exclusive';
   readOnly?: boolean;
   /**
-   * Hold the file exclusively, read-only or not. Default true; false, an unsafe view of what others may change, needs
-   * `readOnly`.
+   * Hold the file exclusively, read-only or not. Default true. The others need `readOnly`: false is an unsafe view of
+   * what others may change; with 'or-watch' a file beside which no lock can be made is opened nevertheless, unless
+   * somebody holds the lock, and `FileDevice.isUndisturbed` tells after the last read whether all of them count.
    */
-  lock?: boolean;
+  lock?: boolean | 'or-watch';
   /** Limit of `grow` for a file; 2^53 - 512 by default. For a block device its size is the limit. */
   maxSizeBytes?: number;
   /**
@@ -55,8 +57,8 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
   const readOnly = options.readOnly ?? false;
   const wantsLock = options.lock ?? true;
   const create = options.create ?? false;
-  if (!wantsLock && !readOnly)
-    throw new TypeError('lock: false is for read-only devices; a writable one must hold the lock');
+  if (wantsLock !== true && !readOnly)
+    throw new TypeError(`lock: ${wantsLock} is for read-only devices; a writable one must hold the lock`);
   if (create !== false && readOnly) throw new TypeError('a device that is created cannot be read-only');
   if (options.maxSizeBytes !== undefined) checkSize(options.maxSizeBytes);
   if (options.growthStepBytes !== undefined) {
@@ -78,17 +80,20 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
     }
     let entry: OpenFileEntry | null = null;
     let lock: FileLock | null = null;
-    if (wantsLock) {
+    let watch: FileWatch | null = null;
+    if (wantsLock !== false) {
       const entered = enterOpenFile(path, status, hostname());
       entry = entered;
       acquired.push({ release: () => entered.remove() });
-      lock = takeLock(realPath, readOnly);
+      // Writing to a block device does not show in its times.
+      if (wantsLock === 'or-watch' && !isBlockDevice) [lock, watch] = takeLockOrWatch(realPath, status);
+      else lock = takeLock(realPath, readOnly);
       if (lock !== null) acquired.push(lock);
     }
     const access = readOnly ? fs.constants.O_RDONLY : fs.constants.O_RDWR;
     // On a block device O_EXCL keeps file systems from mounting it meanwhile, and fails if one has. One description can
     // hold that claim.
-    const claim = isBlockDevice && wantsLock && process.platform === 'linux' ? fs.constants.O_EXCL : 0;
+    const claim = isBlockDevice && wantsLock !== false && process.platform === 'linux' ? fs.constants.O_EXCL : 0;
     descriptors.push(fs.openSync(realPath, access | claim));
     descriptors.push(fs.openSync(realPath, access));
     if (!readOnly) descriptors.push(fs.openSync(realPath, access));
@@ -111,6 +116,7 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
       growthStepBytes: options.growthStepBytes ?? 0,
       entry,
       lock,
+      watch,
     });
   } catch (error) {
     for (const descriptor of descriptors) fs.closeSync(descriptor);
@@ -142,10 +148,30 @@ function takeLock(realPath: string, readOnly: boolean): FileLock | null {
   try {
     return acquireFileLock(realPath);
   } catch (error) {
+    const code = platformCode(error);
     // Where no lock file can be written because the file system is read-only, nobody can change the file either.
-    if (readOnly && platformCode(error) === 'EROFS') return null;
-    throw error;
+    if (readOnly && code === 'EROFS') return null;
+    if (!cannotLock(error)) throw error;
+    const orNot = readOnly ? ', or read it without a lock, while others may change it' : '';
+    const advice = `its lock is a file beside it; copy it to a folder where you may make files${orNot}`;
+    const message = `cannot lock ${realPath}: ${messageOf(error)}; ${advice}`;
+    throw new OutwriteError(code as ErrorCode, message, { cause: error });
   }
+}
+
+function takeLockOrWatch(realPath: string, status: BigIntStats): [FileLock | null, FileWatch | null] {
+  try {
+    return [takeLock(realPath, true), null];
+  } catch (error) {
+    if (!cannotLock(error)) throw error;
+    return [null, new FileWatch(realPath, status)];
+  }
+}
+
+/** Whether this user cannot make files in the folder, or the file system has no links. */
+function cannotLock(error: unknown): boolean {
+  const code = platformCode(error);
+  return code === 'EACCES' || code === 'EPERM';
 }
 
 /** fstat knows no size for a block device, so the end is found by reading: by doubling, then by bisection. */
