@@ -98,3 +98,10 @@ export function outOfRange(argument: string, expected: string, actual: unknown):
 export function invalidValue(argument: string, problem: string): TypeError {
   return Object.assign(new TypeError(`The argument "${argument}" ${problem}`), { code: 'ERR_INVALID_ARG_VALUE' });
 }
+
+/** A `RangeError` as Node's, for a file that is too long to be read as a whole. */
+export function fileTooLarge(sizeBytes: number): RangeError {
+  return Object.assign(new RangeError(`File size (${sizeBytes}) is greater than 2 GiB`), {
+    code: 'ERR_FS_FILE_TOO_LARGE',
+  });
+}

@@ -244,6 +244,27 @@ describe('limits', () => {
     expect(fs.getxattrSync('/file', 'user.a')).toEqual(new Uint8Array(65_536).fill(3));
   });
 
+  it.each([2 ** 31, 2 ** 43])('a sparse file of %i bytes is not read as a whole', async (sizeBytes) => {
+    const { fs } = volume;
+    const { promises } = fs;
+    fs.truncateSync('/file', sizeBytes);
+    const tooLarge = expect.objectContaining({
+      code: 'ERR_FS_FILE_TOO_LARGE',
+      message: `File size (${sizeBytes}) is greater than 2 GiB`,
+    });
+    const fd = fs.openSync('/file', 'r+');
+    expect(() => fs.readFileSync('/file')).toThrowError(tooLarge);
+    expect(() => fs.readFileSync('/file', { encoding: 'utf8', flag: 'r+' })).toThrowError(tooLarge);
+    expect(() => fs.readFileSync(fd)).toThrowError(tooLarge);
+    expect(() => fs.readFileSync('/file')).toThrowError(RangeError);
+    await expect(promises.readFile('/file')).rejects.toThrowError(tooLarge);
+    const handle = await promises.open('/file');
+    await expect(handle.readFile('utf8')).rejects.toThrowError(tooLarge);
+    await expect(promises.readFile(handle)).rejects.toThrowError(tooLarge);
+    await handle.close();
+    expect(fs.readSync(fd, new Uint8Array(7))).toBe(7);
+  });
+
   it('EFBIG beyond the size of a file', () => {
     expect(() => volume.fs.truncateSync('/file', Number.MAX_SAFE_INTEGER)).toThrowError(
       expect.objectContaining({ code: 'EFBIG' }),
