@@ -3,7 +3,7 @@
  *
  * The harness is the owner of the file: it keeps the size, as a volume does in the inode, together with what was committed.
  */
-import { type BlockDevice, MemoryDevice } from '@outwrite/blockdev';
+import { type BlockDevice, MemoryDevice, NIL_BLOCK } from '@outwrite/blockdev';
 import { type Tree, TreeStore } from '@outwrite/btree-cow';
 import { expect } from 'vitest';
 import { type FileMap, FileMaps, type FileMapsOptions, relocateFileEntry } from '../src/index.ts';
@@ -206,4 +206,14 @@ export class Harness {
     const { freeBlocks, reservedBlocks, waitingBlocks } = this.store.log.stats();
     return freeBlocks + reservedBlocks + waitingBlocks;
   }
+}
+
+/** Block numbers behind the blocks of the harness's file, -1 for a hole. */
+export function blocksOf(harness: Harness): number[] {
+  const blocks: number[] = [];
+  const count = Math.ceil(harness.file.sizeBytes / harness.blockSize);
+  for (const segment of harness.file.mapRegion(0, count, 'read')) {
+    for (let i = 0; i < segment.blockCount; i++) blocks.push(segment.block === NIL_BLOCK ? -1 : segment.block + i);
+  }
+  return blocks;
 }
