@@ -8,12 +8,11 @@
  */
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { TreeCursor } from './cursor.ts';
-import { leafValueIsOverflow, leafValueLength, leafValueStart } from './leaf-page.ts';
+import { leafHasOverflow } from './leaf-page.ts';
 import { touchLeaf } from './leaf-touch.ts';
-import { HAS_OVERFLOW_FLAG } from './node-format.ts';
-import { flagsOf } from './node-header.ts';
 import { openLeaf } from './open-leaf.ts';
-import { collectExtents, type OwnedExtent } from './overflow.ts';
+import type { OwnedExtent } from './overflow.ts';
+import { prepareOwned } from './owned-extents.ts';
 import { searchLeaf } from './page-search.ts';
 import { deleteKey } from './range-delete.ts';
 import { findKey } from './tree-lookup.ts';
@@ -25,6 +24,7 @@ export interface ComingChange {
   readonly key: Uint8Array;
 }
 
+/** What values of one leaf own: only that it was read counts. */
 const owned: OwnedExtent[] = [];
 
 /** Removes a key that `makeReady` has seen in this transaction. False if it is not there: then its leaf need not be in memory, and is not looked for. */
@@ -46,7 +46,7 @@ export function makeReady(state: TreeState, changes: readonly ComingChange[]): v
 /** Makes ready the leaf of a key, whether it has the key (`isPut`) or only if it has. */
 function readyKey(state: TreeState, key: Uint8Array, isPut: boolean): void {
   const { core } = state;
-  const { cache, blockSize, entry, log } = core;
+  const { cache, blockSize, entry } = core;
   entry.loadKey(key);
   let frame = openLeaf(state);
   if (frame === NO_FRAME) {
@@ -59,13 +59,9 @@ function readyKey(state: TreeState, key: Uint8Array, isPut: boolean): void {
   }
   const slab = cache.slabOf(frame);
   const base = cache.baseOf(frame);
-  if ((flagsOf(slab, base) & HAS_OVERFLOW_FLAG) === 0) return;
+  if (!leafHasOverflow(slab, base)) return;
   const position = searchLeaf(slab, base, blockSize, entry.key, entry.keyLength);
-  if (position < 0 || !leafValueIsOverflow(slab, base, position)) return;
-  const start = leafValueStart(slab, base, position);
-  owned.length = 0;
-  collectExtents(core, slab.u8, start, start + leafValueLength(slab, base, position), owned);
-  for (const extent of owned) log.prepareFree(extent.start, extent.count);
+  if (position >= 0) prepareOwned(core, slab, base, position, position + 1, owned);
 }
 
 function readyFirstThatStays(state: TreeState, changes: readonly ComingChange[]): void {

@@ -57,6 +57,11 @@ export function leafValueStart(slab: Slab, base: number, position: number): numb
   return base + leafCellOffset(slab, base, position) + LEAF_CELL_HEADER_BYTES;
 }
 
+/** Whether a value of the leaf may be an overflow value. */
+export function leafHasOverflow(slab: Slab, base: number): boolean {
+  return (flagsOf(slab, base) & HAS_OVERFLOW_FLAG) !== 0;
+}
+
 export function leafValueIsOverflow(slab: Slab, base: number, position: number): boolean {
   return (slab.u16[(base + leafCellOffset(slab, base, position)) >>> 1]! & OVERFLOW_VALUE_FLAG) !== 0;
 }

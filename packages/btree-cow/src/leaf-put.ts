@@ -9,21 +9,13 @@ import { assert } from '@outwrite/blockdev';
 import { NO_FRAME } from '@outwrite/buffer-cache';
 import { insertChild, nodesToInsert } from './index-map.ts';
 import { checkValue, type LeafEntry } from './leaf-entry.ts';
-import {
-  FITS,
-  insertIntoLeaf,
-  leafFit,
-  leafValueIsOverflow,
-  leafValueLength,
-  leafValueStart,
-  replaceInLeaf,
-  TOO_FULL,
-} from './leaf-page.ts';
+import { FITS, insertIntoLeaf, leafFit, leafValueIsOverflow, replaceInLeaf, TOO_FULL } from './leaf-page.ts';
 import { fitsInline, LEAF_CELL_HEADER_BYTES, maxInlineBytes, maxLeafCellBytes } from './node-format.ts';
 import { entryCount, writeHeader } from './node-header.ts';
 import { openLeaf } from './open-leaf.ts';
 import { collectExtents, type OwnedExtent, overflowBlockBound, writeOverflow } from './overflow.ts';
 import { longestDescriptorBytes } from './overflow-format.ts';
+import { freeOwned, prepareOwned } from './owned-extents.ts';
 import { searchLeaf } from './page-search.ts';
 import { createNode, prepareRedirect, redirectPath, takeNumber } from './redirect.ts';
 import type { TreeState } from './tree-state.ts';
@@ -61,7 +53,7 @@ export function giveUpAhead(state: TreeState, descriptor: Uint8Array): void {
   const { core } = state;
   released.length = 0;
   collectExtents(core, descriptor, 0, descriptor.length, released);
-  for (const { start, count, birth } of released) core.log.free(start, count, birth);
+  freeOwned(core, released);
 }
 
 /** The longest descriptor that `writeOverflow` may make of a value: one extent a block, or as much as fits. */
@@ -107,7 +99,7 @@ const released: OwnedExtent[] = [];
 /** Both halves, once. False if the log made room and everything must be looked up again. */
 function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor: Uint8Array | null): boolean {
   const { core } = state;
-  const { cache, blockSize, entry, log, path } = core;
+  const { cache, blockSize, entry, path } = core;
   entry.loadKey(key);
   const isOverflow = !fitsInline(blockSize, entry.keyLength, value.length);
   if (!isOverflow) entry.loadValue(value);
@@ -132,11 +124,7 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor
         leafCount++;
         nodeCount += nodesToInsert(path, 1);
       }
-      if (found >= 0 && leafValueIsOverflow(slab, base, found) && !core.isReplaying) {
-        const start = leafValueStart(slab, base, found);
-        collectExtents(core, slab.u8, start, start + leafValueLength(slab, base, found), released);
-        for (const { start: block, count } of released) log.prepareFree(block, count);
-      }
+      if (found >= 0) prepareOwned(core, slab, base, found, found + 1, released);
     }
     if (state.isCatalogue) nodeCount += leafCount;
     else blockCount += leafCount;
@@ -156,7 +144,7 @@ function tryPut(state: TreeState, key: Uint8Array, value: Uint8Array, descriptor
       redirectPath(state, path, 0);
       storeInLeaf(state, entry);
     }
-    for (const { start, count, birth } of released) log.free(start, count, birth);
+    freeOwned(core, released);
     return true;
   } finally {
     core.releasePaths();

@@ -9,17 +9,11 @@ import { assert, commonPrefixLength, verificationIsOn } from '@outwrite/blockdev
 import type { Slab } from '@outwrite/buffer-cache';
 import { prepareRemoval, removeChild } from './index-map.ts';
 import { childBirth, childBlock, copySeparator } from './index-page.ts';
-import {
-  copyLeafKey,
-  leafCellSize,
-  leafValueIsOverflow,
-  leafValueLength,
-  leafValueStart,
-  removeFromLeaf,
-} from './leaf-page.ts';
-import { HAS_OVERFLOW_FLAG, HEADER_BYTES, LEAF_ENTRY_BYTES } from './node-format.ts';
-import { entryCount, flagsOf, freeBytes, prefixLengthOf } from './node-header.ts';
-import { collectExtents, type OwnedExtent } from './overflow.ts';
+import { copyLeafKey, leafCellSize, removeFromLeaf } from './leaf-page.ts';
+import { HEADER_BYTES, LEAF_ENTRY_BYTES } from './node-format.ts';
+import { entryCount, freeBytes, prefixLengthOf } from './node-header.ts';
+import type { OwnedExtent } from './overflow.ts';
+import { freeOwned, prepareOwned } from './owned-extents.ts';
 import { dropNode, prepareGiveUp, prepareRedirect, redirectPath, redirectSibling } from './redirect.ts';
 import type { TreePath } from './tree-path.ts';
 import type { TreeState } from './tree-state.ts';
@@ -52,11 +46,11 @@ const released: OwnedExtent[] = [];
  */
 export function removeEntries(state: TreeState, start: number, end: number): boolean {
   const { core } = state;
-  const { path, log } = core;
+  const { path } = core;
   removed.start = start;
   removed.end = end;
-  released.length = 0;
-  collectReleased(state, path, start, end);
+  const own = path.frames[0]!;
+  prepareOwned(core, core.cache.slabOf(own), core.cache.baseOf(own), start, end, released);
   const outcome = chooseOutcome(state, path);
   const position = path.positions[1]!;
   let leafCount = 0;
@@ -84,23 +78,8 @@ export function removeEntries(state: TreeState, start: number, end: number): boo
   else if (outcome === 'joins-left') joinLeft(state, path, position);
   else if (outcome === 'takes-right') takeRight(state, path, position);
   else takeNext(state, path);
-  for (const extent of released) log.free(extent.start, extent.count, extent.birth);
+  freeOwned(core, released);
   return true;
-}
-
-/** Reads what overflow values of the entries own. */
-function collectReleased(state: TreeState, path: TreePath, start: number, end: number): void {
-  const { core } = state;
-  const slab = core.cache.slabOf(path.frames[0]!);
-  const base = core.cache.baseOf(path.frames[0]!);
-  // While an opening repairs, nothing is freed here, and what a value owns may be what cannot be read.
-  if ((flagsOf(slab, base) & HAS_OVERFLOW_FLAG) === 0 || core.isReplaying) return;
-  for (let i = start; i < end; i++) {
-    if (!leafValueIsOverflow(slab, base, i)) continue;
-    const valueStart = leafValueStart(slab, base, i);
-    collectExtents(core, slab.u8, valueStart, valueStart + leafValueLength(slab, base, i), released);
-  }
-  for (const extent of released) core.log.prepareFree(extent.start, extent.count);
 }
 
 /** Decides, and leaves the sequence of entries of a merge in the builder and the neighbour pinned. */
