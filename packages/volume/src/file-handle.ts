@@ -11,7 +11,7 @@ import { Operation } from './fs-errors.ts';
 import type { BigIntStats, Stats } from './fs-stats.ts';
 import type { SyncFs } from './fs-sync.ts';
 import type { Head } from './head.ts';
-import { type OpenFile, writeFileInBackground } from './open-files.ts';
+import type { OpenFile } from './open-file.ts';
 import type { TimeLike } from './timestamp.ts';
 
 /** For functions on whole files. */
@@ -113,7 +113,7 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
   }
 
   async #write(source: Uint8Array, position: number | null): Promise<void> {
-    await this.#track(writeFileInBackground(this.#context.head, new Operation('write'), this.file, source, position));
+    await this.#track(this.file.writeInBackground(new Operation('write'), source, position));
   }
 
   /** Keeps the handle open until `task` has ended. */

@@ -10,7 +10,8 @@ import { invalidType, Operation, outOfRange } from './fs-errors.ts';
 import { flagsOf, type OpenFlags } from './fs-flags.ts';
 import { BigIntStats, Stats } from './fs-stats.ts';
 import type { Head } from './head.ts';
-import { closeFile, DescriptorTable, type OpenFile, openFile, readFile, writeFile } from './open-files.ts';
+import type { OpenFile } from './open-file.ts';
+import { DescriptorTable, openFile } from './open-files.ts';
 import { type TimeLike, timestampOf } from './timestamp.ts';
 
 /** Where in the buffer and in the file to read or write. */
@@ -96,12 +97,12 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
   }
 
   closeSync(fd: number): void {
-    closeFile(this.head, this.descriptors.remove(fd, 'close'));
+    this.descriptors.remove(fd, 'close').close();
   }
 
   /** Closes all descriptors, for the end of the volume. */
   closeDescriptors(): void {
-    this.descriptors.closeAll(this.head);
+    this.descriptors.closeAll();
   }
 
   get openDescriptorCount(): number {
@@ -120,7 +121,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
       typeof offsetOrOptions === 'object' && offsetOrOptions !== null
         ? offsetOrOptions
         : { offset: offsetOrOptions ?? undefined, length: length ?? undefined, position };
-    return readFile(this.head, new Operation('read'), file, partOf(buffer, options), positionOf(options.position));
+    return file.read(new Operation('read'), partOf(buffer, options), positionOf(options.position));
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number {
@@ -130,7 +131,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     let byteCount = 0;
     for (const buffer of buffers) {
       const part = partOf(buffer, {});
-      const readCount = readFile(this.head, operation, file, part, at);
+      const readCount = file.read(operation, part, at);
       byteCount += readCount;
       if (readCount < part.length) break;
       if (at !== null) at += readCount;
@@ -161,7 +162,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
       source = partOf(data, options);
       at = positionOf(options.position);
     }
-    writeFile(this.head, new Operation('write'), file, source, at);
+    file.write(new Operation('write'), source, at);
     return source.length;
   }
 
@@ -169,7 +170,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
   writevSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number {
     const file = this.descriptors.get(fd, 'write');
     const source = joined(buffers);
-    writeFile(this.head, new Operation('write'), file, source, positionOf(position));
+    file.write(new Operation('write'), source, positionOf(position));
     return source.length;
   }
 

@@ -29,7 +29,7 @@ import {
 } from './fs-sync.ts';
 import type { Head } from './head.ts';
 import type { Dir } from './open-directory.ts';
-import type { OpenFile } from './open-files.ts';
+import type { OpenFile } from './open-file.ts';
 import type { TimeLike } from './timestamp.ts';
 import type { XattrMode } from './xattrs.ts';
 

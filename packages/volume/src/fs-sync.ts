@@ -22,7 +22,8 @@ import { flagsOf, fsConstants, type OpenFlags } from './fs-flags.ts';
 import { PathFs } from './fs-paths.ts';
 import type { Head } from './head.ts';
 import { Dir } from './open-directory.ts';
-import { closeFile, type OpenFile, openFile, readFile, writeFile, writeSmallFile } from './open-files.ts';
+import type { OpenFile } from './open-file.ts';
+import { openFile, writeSmallFile } from './open-files.ts';
 
 export interface ReadFileOptions {
   readonly encoding?: string | null | undefined;
@@ -82,7 +83,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
       try {
         return this.readRest(file);
       } finally {
-        closeFile(this.head, file);
+        file.close();
       }
     }
     this.head.begin();
@@ -97,7 +98,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
   protected readRest(file: OpenFile): Bytes {
     const byteCount = Math.max(0, contentSize(file.inode) - file.position);
     const bytes = this.#allocateWhole(file.inode.isDirectory ? 0 : byteCount);
-    const readCount = readFile(this.head, new Operation('read'), file, bytes, null);
+    const readCount = file.read(new Operation('read'), bytes, null);
     return readCount === bytes.length ? bytes : (bytes.subarray(0, readCount) as Bytes);
   }
 
@@ -112,7 +113,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
     const bytes = bytesOf(data, given.encoding ?? 'utf8', this.codec);
     const flush = 'flush' in given && given.flush === true;
     if (typeof path === 'number') {
-      writeFile(this.head, new Operation('write'), this.descriptors.get(path, 'write'), bytes, null);
+      this.descriptors.get(path, 'write').write(new Operation('write'), bytes, null);
     } else {
       const flags = flagsOf('flag' in given ? given.flag : undefined, WRITE_FLAGS);
       const mode = modeOf(('mode' in given ? given.mode : undefined) ?? 0o666);
@@ -121,9 +122,9 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
       if (flags !== WRITE_FLAGS || !writeSmallFile(this.head, operation, name, mode, bytes)) {
         const file = openFile(this.head, operation, name, flags, mode);
         try {
-          writeFile(this.head, new Operation('write', name), file, bytes, null);
+          file.write(new Operation('write', name), bytes, null);
         } finally {
-          closeFile(this.head, file);
+          file.close();
         }
       }
     }
@@ -159,15 +160,15 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
         changeMode(this.head, output.inode, permissions);
         const buffer = new Uint8Array(Math.min(COPY_BYTES, contentSize(inode)));
         for (;;) {
-          const byteCount = readFile(this.head, operation, input, buffer, null);
+          const byteCount = input.read(operation, buffer, null);
           if (byteCount === 0) break;
-          writeFile(this.head, operation, output, buffer.subarray(0, byteCount), null);
+          output.write(operation, buffer.subarray(0, byteCount), null);
         }
       } finally {
-        closeFile(this.head, output);
+        output.close();
       }
     } finally {
-      closeFile(this.head, input);
+      input.close();
     }
   }
 

@@ -5,7 +5,7 @@ import type { Codec } from './fs-encoding.ts';
 import { FsPromises } from './fs-promises.ts';
 import { SyncFs } from './fs-sync.ts';
 import type { Head } from './head.ts';
-import type { OpenFile } from './open-files.ts';
+import type { OpenFile } from './open-file.ts';
 
 export class VolumeFs<Bytes extends Uint8Array = Uint8Array> extends SyncFs<Bytes> {
   readonly promises: FsPromises<Bytes>;

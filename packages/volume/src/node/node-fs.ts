@@ -14,7 +14,7 @@ import { Operation } from '../fs-errors.ts';
 import { FsPromises } from '../fs-promises.ts';
 import type { SyncFs } from '../fs-sync.ts';
 import type { Head } from '../head.ts';
-import { type OpenFile, readFile, writeFileInBackground } from '../open-files.ts';
+import type { OpenFile } from '../open-file.ts';
 import { VolumeFs } from '../volume-fs.ts';
 import { bufferCodec } from './buffer-codec.ts';
 
@@ -127,11 +127,11 @@ class StreamFunctions {
   };
 
   #read(fd: number, target: Buffer, position: number | null): number {
-    return readFile(this.#head, new Operation('read'), this.#source.file(fd), target, position);
+    return this.#source.file(fd).read(new Operation('read'), target, position);
   }
 
   #write(fd: number, source: Buffer, position: number | null): Promise<void> {
-    return writeFileInBackground(this.#head, new Operation('write'), this.#source.file(fd), source, position);
+    return this.#source.file(fd).writeInBackground(new Operation('write'), source, position);
   }
 }
 
