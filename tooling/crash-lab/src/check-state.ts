@@ -8,12 +8,15 @@
 import { readLogChain, readSlots } from '@outwrite/alloc-log';
 import { CorruptionError, NotAVolumeError, OutwriteError } from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
-import type { CrashState } from '@outwrite/testkit';
+import type { CrashState, Random } from '@outwrite/testkit';
 import { FaultCount } from './fault-count.ts';
 import { type AckNote, Journal, judge, lastAck, recordedChange } from './journal.ts';
 import type { Layer, Model, Settings, Subject } from './layer.ts';
 import { SLOT_FIELD_BYTES, slotPair } from './slot-damage.ts';
 import { isFaulty, type WorkloadShape } from './workload.ts';
+
+/** How far behind a lost log block a later one proves that it was there. */
+const LOST_BLOCK_SEARCH_BYTES = 256 * 1024;
 
 export async function checkState(
   layer: Layer,
@@ -41,6 +44,7 @@ export async function checkState(
   const slotCheck: SlotCheck = { layer, shape, state, ack, text, faults };
   if (random.chance(0.3)) checkOlderSlot(slotCheck);
   if (random.chance(0.15)) checkMiddleDamage(layer, shape, state, faults);
+  checkLostLogBlock(layer, shape, state, faults);
   if (random.chance(0.2)) checkSlotDamage(slotCheck);
   if (random.chance(0.15)) checkBitFlip(layer, shape, state, ack, faults);
   if (judged !== null && random.chance(0.1)) checkLostWrite({ layer, shape, state, ack, faults, model: judged, delta });
@@ -150,6 +154,29 @@ function checkMiddleDamage(layer: Layer, shape: WorkloadShape, state: CrashState
   // The first header, the payload, or the last header.
   const place = random.pick([16, Math.floor(chosen.blockBytes / 2), chosen.blockBytes - 20]);
   device.flipBit(random.pick(blocks) * chosen.blockBytes + place, random.below(8));
+  expectMiddleDamage(layer, shape, device, random);
+}
+
+/** A log block of which nothing is left is damage, too, if one of a later delta stands soon behind it. */
+function checkLostLogBlock(layer: Layer, shape: WorkloadShape, state: CrashState, faults: FaultCount): void {
+  const random = state.random.derive(3);
+  if (!random.chance(0.15)) return;
+  const device = visibleCopy(state);
+  const { chosen } = readSlots(device);
+  const { deltas } = readLogChain(device, chosen);
+  const searchBlocks = LOST_BLOCK_SEARCH_BYTES / chosen.blockBytes;
+  const provenBlocks = deltas.flatMap(({ blocks }, i) => {
+    const laterBlocks = deltas.slice(i + 1).flatMap((later) => later.blocks);
+    return blocks.filter((block) => laterBlocks.some((later) => later > block && later <= block + searchBlocks));
+  });
+  if (provenBlocks.length === 0) return;
+  faults.add('lost log block');
+  const content = new Uint8Array(chosen.blockBytes).fill(random.pick([0, 0xa5]));
+  device.writeSync(random.pick(provenBlocks) * chosen.blockBytes, [content]);
+  expectMiddleDamage(layer, shape, device, random);
+}
+
+function expectMiddleDamage(layer: Layer, shape: WorkloadShape, device: SimulatedDevice, random: Random): void {
   let refused = false;
   try {
     layer.open(device, shape.settings, { readOnly: false, random });

@@ -13,6 +13,7 @@ export const FAULT_KINDS = [
   'flipped bits',
   'damaged slot',
   'damaged log block',
+  'lost log block',
   'lost write',
   'misdirected write',
 ] as const;

@@ -162,6 +162,18 @@ export const recoveryMutants: readonly Mutant[] = [
     scenarios: calm,
   },
   {
+    name: 'lost-log-block-taken-for-the-end',
+    breaks: 'a block of which nothing is left is damage and no torn end where a later delta stands behind it (7)',
+    file: reader,
+    edits: [
+      {
+        find: '    if (found === null || header.number < found.header.number) found = { block: at, header };\n',
+        replace: '',
+      },
+    ],
+    scenarios: calm,
+  },
+  {
     name: 'stale-log-block-accepted',
     breaks: "a log block verifies only if number, delta and predecessor's checksum fit (7)",
     flagged: true,
