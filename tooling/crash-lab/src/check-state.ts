@@ -214,7 +214,7 @@ function checkBitFlip(layer: Layer, shape: WorkloadShape, state: CrashState, ack
 
 /**
  * A write that was lost, or went elsewhere, seems to have succeeded. Whoever opens or reads meets a typed error, or the content of some
- * delta as a whole: a lost log block looks like the end of the log, which nothing can tell. Never anything else.
+ * delta as a whole: a lost log block with nothing behind it looks like the end of the log. Never anything else.
  */
 function checkLostWrite(parts: {
   layer: Layer;
