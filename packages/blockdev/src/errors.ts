@@ -6,6 +6,10 @@
  * list of codes; `docs/errors.md` has a heading for each and is held against this union by a test. Wrong use of an API
  * (an argument of the wrong type or out of range) is a plain `TypeError` or `RangeError`, a broken invariant an
  * `AssertionError`; neither carries a code.
+ *
+ * Two copies of this package may be in one process: two versions installed, or one that was bundled. A device of one copy
+ * then throws into layers of the other, which tell by `instanceof` what they can go on from. So each class takes the
+ * errors of its namesakes in other copies for its own; the end of this file sees to that.
  */
 
 /** Every code that an error of Outwrite can carry. */
@@ -223,3 +227,41 @@ export class TooLargeError extends OutwriteError {
     this.actual = sizes.actual;
   }
 }
+
+/** Stands on the prototype of each class here and holds its name; copies of this package share the symbol. */
+const CLASS_NAME: symbol = Symbol.for('@outwrite/blockdev error class');
+
+const classes = {
+  OutwriteError,
+  DeviceError,
+  CorruptionError,
+  NoSpaceError,
+  LatchedError,
+  ClosedError,
+  ReadOnlyError,
+  LockedError,
+  NotAVolumeError,
+  TruncatedError,
+  UnsupportedError,
+  TooLargeError,
+};
+
+for (const [name, { prototype }] of Object.entries(classes))
+  Object.defineProperty(prototype, CLASS_NAME, { value: name });
+
+/** What `instanceof` calls, for these classes and those that a program derives from them. */
+function hasInstance(this: { readonly prototype: object }, value: unknown): boolean {
+  if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+  const name = ownClassName(this.prototype);
+  if (name === undefined || typeof value !== 'object') return false;
+  for (let link: object | null = value; link !== null; link = Object.getPrototypeOf(link)) {
+    if (ownClassName(link) === name) return true;
+  }
+  return false;
+}
+
+function ownClassName(prototype: object): unknown {
+  return Object.getOwnPropertyDescriptor(prototype, CLASS_NAME)?.value;
+}
+
+Object.defineProperty(OutwriteError, Symbol.hasInstance, { value: hasInstance });
