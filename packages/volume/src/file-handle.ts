@@ -11,6 +11,7 @@ import { Operation } from './fs-errors.ts';
 import type { BigIntStats, Stats } from './fs-stats.ts';
 import type { SyncFs } from './fs-sync.ts';
 import type { Head } from './head.ts';
+import { asyncDispose } from './host.ts';
 import type { OpenFile } from './open-file.ts';
 import type { TimeLike } from './timestamp.ts';
 
@@ -207,7 +208,8 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
     if (!this.file.closed) this.#context.fs.closeSync(this.fd);
   }
 
-  async [Symbol.for('nodejs.asyncDispose')](): Promise<void> {
+  /** Closes: `await using` does it at the end of a block. */
+  async [asyncDispose()](): Promise<void> {
     await this.close();
   }
 }

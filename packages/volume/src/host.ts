@@ -1,5 +1,5 @@
 /**
- * What a core package takes from its host beyond the language: text coding and timers.
+ * What a core package takes from its host beyond the language: text coding, timers, and the symbol of `await using`.
  *
  * Browsers, Deno, Bun and Node all have these as globals. They are named here and nowhere else, with the few members that are used,
  * so the rest of the package compiles without the types of any host.
@@ -31,6 +31,14 @@ export const strictUtf8Decoder: HostTextDecoder = new host.TextDecoder('utf-8', 
 
 /** Strings from any bytes; what is no UTF-8 becomes U+FFFD, as `Buffer.toString` does it. */
 export const lenientUtf8Decoder: HostTextDecoder = new host.TextDecoder('utf-8', { ignoreBOM: true });
+
+/**
+ * What `await using` calls: the symbol of the host, or the one by which Node went before hosts had it. A function, so that declarations
+ * do not name it: programs are compiled with libraries that know no such symbol.
+ */
+export function asyncDispose(): symbol {
+  return (Symbol as { readonly asyncDispose?: symbol }).asyncDispose ?? Symbol.for('nodejs.asyncDispose');
+}
 
 /** A timer that does not keep a process alive where the host knows such a thing. */
 export function startTimer(run: () => void, milliseconds: number): unknown {

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { MemoryDevice } from '@outwrite/blockdev';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NodeFs, type NodeVolume } from '../src/node.ts';
+import { type NodeFileHandle, NodeFs, type NodeVolume } from '../src/node.ts';
 import { createWith } from '../src/volume.ts';
 
 let volume: NodeVolume;
@@ -26,6 +26,17 @@ afterEach(async () => {
 const large = Buffer.from(Uint8Array.from({ length: 3_000_001 }, (_, index) => (index * 31 + (index >>> 10)) & 0xff));
 
 describe('promises', () => {
+  it('give handles that a block closes at its end', async () => {
+    const opened: NodeFileHandle[] = [];
+    {
+      await using handle = await volume.fs.promises.open('/a', 'w');
+      opened.push(handle);
+      await handle.writeFile('text');
+    }
+    expect(opened.map(({ fd }) => fd)).toEqual([-1]);
+    expect(volume.fs.readFileSync('/a', 'utf8')).toBe('text');
+  });
+
   it('do what their synchronous twins do', async () => {
     const { promises: fs } = volume.fs;
     await fs.mkdir('/a/b', { recursive: true });

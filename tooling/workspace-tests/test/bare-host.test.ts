@@ -59,6 +59,22 @@ describe('core packages need no Node', () => {
       export const result = run();`;
     expect(await runOnBareHost(program)).toEqual([100000, false, 0]);
   });
+
+  it('a file handle is disposed of where the host has a symbol of its own for that', async () => {
+    const program = `
+      const own = Symbol('Symbol.asyncDispose');
+      Object.defineProperty(Symbol, 'asyncDispose', { value: own });
+      async function run() {
+        const { MemoryDevice } = await import('@outwrite/blockdev');
+        const { Volume } = await import('@outwrite/volume');
+        const volume = Volume.create(new MemoryDevice());
+        const handle = await volume.fs.promises.open('/a', 'w');
+        await handle[own]();
+        return handle.fd;
+      }
+      export const result = run();`;
+    expect(await runOnBareHost(program)).toBe(-1);
+  });
 });
 
 describe('bare-host canaries: each violation is found', () => {

@@ -196,7 +196,8 @@ class HandleStream implements StreamFile {
   }
 }
 
-export class NodeFileHandle extends FileHandle<Buffer> {
+export class NodeFileHandle extends FileHandle<Buffer> implements AsyncDisposable {
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
   readonly #context: HandleContext<Buffer>;
   readonly #streams: Set<HandleStream> = new Set();
 
