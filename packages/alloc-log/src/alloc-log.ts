@@ -6,9 +6,10 @@
  * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
  * be there as a whole, or not at all, after a crash.
  */
-import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, OutwriteError } from '@outwrite/blockdev';
+import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, checkSynchronous, OutwriteError } from '@outwrite/blockdev';
 import type { BufferCache, Frame } from '@outwrite/buffer-cache';
 import { nilPointer } from './block-pointer.ts';
+import { checkedFlush, checkedGrow, checkedWrite } from './checked-calls.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
 import { closeLog, closeLogSync } from './closing.ts';
 import { Committer } from './committer.ts';
@@ -117,10 +118,10 @@ export class AllocLog {
     core.chain = [{ block: core.takeHeldBlock(), delta: 1 }];
     const log = new AllocLog(core, null);
     client.load(log, null);
-    device.grow(SLOT_POSITIONS[SLOT_POSITIONS.length - 1]! + SLOT_BYTES);
+    checkedGrow(device, SLOT_POSITIONS[SLOT_POSITIONS.length - 1]! + SLOT_BYTES);
     // The old slots go first: a crash in the middle must not leave an old volume whose blocks are being overwritten.
-    for (const position of SLOT_POSITIONS) device.writeSync(position, [new Uint8Array(SLOT_BYTES)]);
-    device.flushSync();
+    for (const position of SLOT_POSITIONS) checkedWrite(device, position, new Uint8Array(SLOT_BYTES));
+    checkedFlush(device);
     const checkpoint = takeCheckpoint(core, 0);
     checkpoint.batch.writeSync();
     device.flushSync();
@@ -251,8 +252,8 @@ export class AllocLog {
   }
 
   /**
-   * Runs `fn` with no delta boundary inside: after a crash all of it is there or nothing. Nothing is undone when `fn` throws. With
-   * `reclaiming` the reserve is open to whatever `fn` calls: for a change that frees more than it takes and consists of operations of others.
+   * Runs `fn` with no delta boundary inside: after a crash all of it is there or nothing. Nothing is undone when `fn` throws, or returns a
+   * promise, which is a `TypeError`. With `reclaiming` the reserve is open to whatever `fn` calls: for a change that frees more than it takes.
    */
   transact<T>(fn: () => T, reclaiming: boolean = false): T {
     const core = this.#core;
@@ -260,7 +261,7 @@ export class AllocLog {
     core.transactionDepth++;
     if (reclaiming) core.reclaimingDepth++;
     try {
-      return fn();
+      return checkSynchronous(fn(), 'the change of a transaction');
     } finally {
       core.transactionDepth--;
       if (reclaiming) core.reclaimingDepth--;

@@ -7,6 +7,7 @@
  * last state.
  */
 import { type Frame, WriteBatch } from '@outwrite/buffer-cache';
+import { checkedWrite } from './checked-calls.ts';
 import { appendExtent, type Extent } from './extent.ts';
 import type { LogCore } from './log-core.ts';
 import { encodeSuperblock, SLOT_POSITIONS, type Superblock } from './superblock-format.ts';
@@ -43,7 +44,7 @@ export class CheckpointFlight {
 /** Writes `superblock` to the slot of its generation: the two take turns, so it is never the one written before. */
 export function writeSlot(core: LogCore, superblock: Superblock): void {
   const bytes = encodeSuperblock(superblock);
-  core.device.writeSync(SLOT_POSITIONS[superblock.generation % 2]!, [bytes]);
+  checkedWrite(core.device, SLOT_POSITIONS[superblock.generation % 2]!, bytes);
   core.counters.bytesWritten.superblock += bytes.length;
 }
 

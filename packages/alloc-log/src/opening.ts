@@ -13,6 +13,7 @@
  * get it, one after the other, each flushed. Until then nothing that it replaced is reusable. So no chain crosses a life.
  */
 import type { BlockPointer } from './block-pointer.ts';
+import { checkedFlush, checkedWrite } from './checked-calls.ts';
 import { takeCheckpoint, writeSlot } from './checkpoint.ts';
 import { appendExtent, type Extent } from './extent.ts';
 import type { LogCore } from './log-core.ts';
@@ -33,7 +34,7 @@ export function openWritable(
   const { device } = core;
   const flush = (): void => {
     core.counters.flushes++;
-    device.flushSync();
+    checkedFlush(device);
   };
   // Damage in the middle is told by what is left of the block there, and stays as it is until the repair is done.
   if (recovered.damage === null) writeBlockAgain(core, recovered.endBlock);
@@ -87,7 +88,7 @@ function writeBlockAgain(core: LogCore, block: number): void {
   if (position + core.blockBytes > core.device.sizeBytes) return;
   const bytes = new Uint8Array(core.blockBytes);
   core.device.readSync(position, [bytes]);
-  core.device.writeSync(position, [bytes]);
+  checkedWrite(core.device, position, bytes);
 }
 
 /** Holds back every block that the state before the last delta used or that a dropped delta wrote; returns what it holds. */

@@ -13,6 +13,7 @@ import {
   TruncatedError,
   UnsupportedError,
 } from '@outwrite/blockdev';
+import { checkedRead } from './checked-calls.ts';
 import {
   decodeSuperblock,
   hasSuperblockMagic,
@@ -42,7 +43,7 @@ export function readSlots(device: BlockDevice): Slots {
     const bytes = new Uint8Array(SLOT_BYTES);
     if (position + SLOT_BYTES > device.sizeBytes) continue;
     try {
-      device.readSync(position, [bytes]);
+      checkedRead(device, position, bytes);
       if (!hasSuperblockMagic(bytes)) continue;
       magicSeen = true;
       valid.push(decodeSuperblock(bytes));

@@ -72,4 +72,5 @@ export {
   NIL_BLOCK,
 } from './numbers.ts';
 export { SharedFlush } from './shared-flush.ts';
+export { checkSynchronous } from './synchronous.ts';
 export { xxh32, xxh32Blocks, xxh32Each, xxh32Words } from './xxh32.ts';

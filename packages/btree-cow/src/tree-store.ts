@@ -170,7 +170,7 @@ export class TreeStore {
 
   /**
    * Runs `fn` with no commit inside: after a crash all of its changes are there, or none. Nothing is undone when it throws. With
-   * `isReclaiming` the reserve for giving up space is open to all that `fn` does.
+   * `isReclaiming` the reserve for giving up space is open to all that `fn` does. Throws a `TypeError` when `fn` returns a promise.
    */
   transact<T>(fn: () => T, isReclaiming: boolean = false): T {
     return this.log.transact(fn, isReclaiming);

@@ -73,7 +73,10 @@ export class WriteBatch {
   async write(): Promise<void> {
     const runs = this.#prepare();
     this.#growDevice(runs);
-    const results = await Promise.allSettled(runs.map((run) => this.device.write(run.position, run.buffers)));
+    // Async, so that a device that throws instead of rejecting leaves no other write behind.
+    const results = await Promise.allSettled(
+      runs.map(async (run) => await this.device.write(run.position, run.buffers)),
+    );
     for (const result of results) {
       if (result.status === 'rejected') throw result.reason;
     }

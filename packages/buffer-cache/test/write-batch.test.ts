@@ -1,4 +1,11 @@
-import { AssertionError, DeviceError, MemoryDevice, MeteringDevice, NoSpaceError } from '@outwrite/blockdev';
+import {
+  AssertionError,
+  DeviceError,
+  ForwardingDevice,
+  MemoryDevice,
+  MeteringDevice,
+  NoSpaceError,
+} from '@outwrite/blockdev';
 import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { WriteBatch } from '@outwrite/buffer-cache';
 import fc from 'fast-check';
@@ -68,6 +75,24 @@ describe.each([512, 4096, 16384])('write batch with blocks of %i bytes', (blockS
     expect(() => batch.writeSync()).toThrow(DeviceError);
     await batch.write();
     assertBytes(readBlocks(device, blockSize, 3), pattern(blockSize, 3));
+  });
+
+  test('settles when every write has, where the device throws instead of rejecting', async () => {
+    const inner = new SimulatedDevice({
+      sizeBytes: 64 * blockSize,
+      hold: () => new Promise((resolve) => setTimeout(resolve, 1)),
+    });
+    class ThrowingDevice extends ForwardingDevice {
+      override write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+        if (position === 3 * blockSize) throw new DeviceError({ operation: 'write', position }, 'bad sector');
+        return super.write(position, buffers);
+      }
+    }
+    const batch = new WriteBatch(new ThrowingDevice(inner), blockSize);
+    for (const block of [1, 3, 5]) batch.add(block, pattern(blockSize, block));
+    await expect(batch.write()).rejects.toThrow(DeviceError);
+    assertBytes(readBlocks(inner, blockSize, 1), pattern(blockSize, 1));
+    assertBytes(readBlocks(inner, blockSize, 5), pattern(blockSize, 5));
   });
 
   test('takes whole blocks, each once', () => {

@@ -149,10 +149,11 @@ async function writeAll(state: FileState, pieces: readonly TakenBlocks[], source
   }
   const firstIndex = pieces[0]!.blockIndex;
   const results = await Promise.allSettled(
-    pieces.map(({ blockIndex, start, checksums }) => {
+    // Async, so that a device that throws instead of rejecting leaves no other write behind.
+    pieces.map(async ({ blockIndex, start, checksums }) => {
       const from = (blockIndex - firstIndex) * blockSize;
       log.cache.discardRange(start, checksums.length);
-      return log.device.write(start * blockSize, [source.subarray(from, from + checksums.length * blockSize)]);
+      await log.device.write(start * blockSize, [source.subarray(from, from + checksums.length * blockSize)]);
     }),
   );
   for (const result of results) {

@@ -2,7 +2,14 @@
  * Files while writes and flushes are under way: asynchronous writes from the caller's memory, pages that change while they are being
  * written, devices that fail.
  */
-import { ClosedError, LatchedError, MemoryDevice, NoSpaceError } from '@outwrite/blockdev';
+import {
+  ClosedError,
+  DeviceError,
+  ForwardingDevice,
+  LatchedError,
+  MemoryDevice,
+  NoSpaceError,
+} from '@outwrite/blockdev';
 import { type HeldRequest, SimulatedDevice } from '@outwrite/blockdev/testing';
 import { Random, testSeed, unevenHold } from '@outwrite/testkit';
 import { describe, expect, it } from 'vitest';
@@ -83,6 +90,17 @@ describe('asynchronous writes', () => {
     expect(Math.min(...births)).toBe(delta + 1);
     harness.commit();
     harness.expectContent();
+  });
+
+  it('latch where the device throws instead of rejecting', async () => {
+    class ThrowingDevice extends ForwardingDevice {
+      override write(): Promise<void> {
+        throw new DeviceError({ operation: 'write' }, 'bad sector');
+      }
+    }
+    const harness = new Harness({ device: new ThrowingDevice(new MemoryDevice()) });
+    await expect(harness.file.writeAsync(0, pattern(1, 256 * KIB))).rejects.toThrow(LatchedError);
+    expect(harness.store.log.latched).toBeInstanceOf(LatchedError);
   });
 
   it('of one place: the one that ends last stays', async () => {

@@ -206,7 +206,8 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
 
   /**
    * Runs `change`, which must be synchronous, with no commit inside: after a crash all that it did is there, or nothing. Nothing is undone
-   * when it throws. Want of space inside is `ENOSPC` at once, since no commit can be made to gain any.
+   * when it throws. Want of space inside is `ENOSPC` at once, since no commit can be made to gain any. Throws a `TypeError` when `change`
+   * returns a promise; what it did before its first `await` stays.
    */
   transact<T>(change: () => T): T {
     this.#check();
