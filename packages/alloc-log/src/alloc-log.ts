@@ -6,7 +6,7 @@
  * In the second it allocates, frees and changes; this cannot fail. Everything changed since the last commit is the open delta and will
  * be there as a whole, or not at all, after a crash.
  */
-import { assert, BLOCK_NUMBER_LIMIT, type BlockDevice, checkSynchronous, OutwriteError } from '@outwrite/blockdev';
+import { assert, type BlockDevice, checkDevice, checkSynchronous, OutwriteError } from '@outwrite/blockdev';
 import type { BufferCache, Frame } from '@outwrite/buffer-cache';
 import { nilPointer } from './block-pointer.ts';
 import { checkedFlush, checkedGrow, checkedWrite } from './checked-calls.ts';
@@ -15,12 +15,13 @@ import { closeLog, closeLogSync } from './closing.ts';
 import { Committer } from './committer.ts';
 import type { Stager } from './delta-flight.ts';
 import type { Extent } from './extent.ts';
+import { formatSizes } from './format-arguments.ts';
 import { beginRebuild } from './free-map-rebuild.ts';
 import type { LogClient } from './log-client.ts';
 import type { LogCore } from './log-core.ts';
 import type { ListedKind } from './log-record-format.ts';
 import type { LogStats, RecoveryReport } from './log-stats.ts';
-import { type LogTuning, makeCore, platformRandomBytes } from './log-tuning.ts';
+import { type LogTuning, makeCore, randomId } from './log-tuning.ts';
 import { OpenDelta } from './open-delta.ts';
 import { openWritable } from './opening.ts';
 import { loadFreeMap, recoverLog, recoveryReport, replay } from './recovery.ts';
@@ -28,18 +29,8 @@ import { type LogRepair, repairWhileOpening } from './repair-opening.ts';
 import { Room } from './room.ts';
 import { readSlots } from './slots.ts';
 import { logStats } from './state-figures.ts';
-import {
-  isBlockSize,
-  LIFE_ID_BYTES,
-  minimalBlockCount,
-  SLOT_BYTES,
-  SLOT_POSITIONS,
-  slotExtents,
-  VOLUME_ID_BYTES,
-} from './superblock-format.ts';
+import { LIFE_ID_BYTES, SLOT_BYTES, SLOT_POSITIONS, slotExtents, VOLUME_ID_BYTES } from './superblock-format.ts';
 import type { LogView } from './waiting-list.ts';
-
-const DEFAULT_BLOCK_BYTES = 4096;
 
 export interface FormatOptions extends LogTuning {
   /** 512 to 16384, a power of two; 4096 by default. Fixed for the life of the volume. */
@@ -80,24 +71,15 @@ export class AllocLog {
 
   /** Makes a volume of what the device holds, whatever that is. Throws a `RangeError` for impossible sizes, or what the device throws. */
   static format(device: BlockDevice, options: FormatOptions, client: LogClient): AllocLog {
-    const blockBytes = options.blockSize ?? DEFAULT_BLOCK_BYTES;
-    if (!isBlockSize(blockBytes)) throw new RangeError(`block size ${blockBytes} is no power of two from 512 to 16384`);
-    const maxBytes = Math.min(options.maxBytes ?? Number.POSITIVE_INFINITY, device.maxSizeBytes);
-    const blockLimit = Math.min(Math.floor(maxBytes / blockBytes), BLOCK_NUMBER_LIMIT);
-    if (!(blockLimit >= minimalBlockCount(blockBytes))) {
-      const leastBytes = minimalBlockCount(blockBytes) * blockBytes;
-      throw new RangeError(
-        `${maxBytes} bytes are too few for a volume; at least ${leastBytes} are needed with blocks of ${blockBytes} bytes`,
-      );
-    }
-    const random = options.randomBytes ?? platformRandomBytes;
+    checkDevice(device);
+    const { blockBytes, blockLimit } = formatSizes(device, options);
     const core = makeCore(device, options, client, {
       compatibleFlags: 0,
       readOnlyFlags: 0,
       blockBytes,
       blockLimit,
-      volumeId: random(VOLUME_ID_BYTES),
-      lifeId: random(LIFE_ID_BYTES),
+      volumeId: randomId(options, VOLUME_ID_BYTES),
+      lifeId: randomId(options, LIFE_ID_BYTES),
       generation: 1,
       delta: 0,
       sizeBlocks: 0,
@@ -143,6 +125,7 @@ export class AllocLog {
    * opening gets past, see `recovery.damage`).
    */
   static open(device: BlockDevice, options: OpenOptions, client: LogClient): AllocLog {
+    checkDevice(device);
     const readOnly = options.readOnly ?? device.readOnly;
     const slots = readSlots(device);
     if (!readOnly && slots.chosen.readOnlyFlags !== 0) {
@@ -169,9 +152,8 @@ export class AllocLog {
     recovered.sparedBlocks.push(...storedMapBlocks);
     const repaired = repair === undefined ? null : repairWhileOpening(core, recovered, repair);
     if (!readOnly) {
-      const random = options.randomBytes ?? platformRandomBytes;
       report.relocatedBlocks = openWritable(core, recovered, {
-        lifeId: random(LIFE_ID_BYTES),
+        lifeId: randomId(options, LIFE_ID_BYTES),
         bothSlotsValid: slots.bothValid,
         repaired,
       });

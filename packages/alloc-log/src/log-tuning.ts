@@ -1,7 +1,7 @@
 /**
  * What can be tuned when a log is formatted or opened, the defaults, and the shared state made from them.
  */
-import type { BlockDevice } from '@outwrite/blockdev';
+import { type BlockDevice, isUint8Array } from '@outwrite/blockdev';
 import { BufferCache } from '@outwrite/buffer-cache';
 import { FreeMap } from './free-map.ts';
 import type { LogClient } from './log-client.ts';
@@ -55,7 +55,19 @@ export function makeCore(
   });
 }
 
-export function platformRandomBytes(length: number): Uint8Array {
+/** A new id of `length` bytes. Throws a `TypeError` when the source of random bytes gives something else: a short id would not be found again. */
+export function randomId(tuning: LogTuning, length: number): Uint8Array {
+  const { randomBytes = platformRandomBytes } = tuning;
+  if (typeof randomBytes !== 'function')
+    throw new TypeError('randomBytes is a function from a length to so many bytes');
+  const id = randomBytes(length);
+  if (!isUint8Array(id) || id.length !== length) {
+    throw new TypeError(`randomBytes(${length}) has to return a Uint8Array of ${length} bytes`);
+  }
+  return id;
+}
+
+function platformRandomBytes(length: number): Uint8Array {
   const platform = globalThis as unknown as { crypto: { getRandomValues(target: Uint8Array): Uint8Array } };
   return platform.crypto.getRandomValues(new Uint8Array(length));
 }

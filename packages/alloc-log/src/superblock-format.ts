@@ -185,7 +185,7 @@ export function decodeSuperblock(bytes: Uint8Array): Superblock {
 }
 
 export function isBlockSize(value: number): boolean {
-  return value >= MIN_BLOCK_BYTES && value <= MAX_BLOCK_BYTES && (value & (value - 1)) === 0;
+  return Number.isInteger(value) && value >= MIN_BLOCK_BYTES && value <= MAX_BLOCK_BYTES && (value & (value - 1)) === 0;
 }
 
 /** The blocks that the two slots cover, as extents; they are used from the beginning and never free. */

@@ -82,6 +82,25 @@ export function deviceName(device: BlockDevice): string {
   return device.name ?? 'the device';
 }
 
+const METHODS = ['readSync', 'write', 'writeSync', 'flush', 'flushSync', 'grow', 'close', 'closeSync'] as const;
+
+/** Throws a `TypeError` unless `device` has what the interface asks for; it names the first thing that is missing. */
+export function checkDevice(device: BlockDevice): void {
+  const given: unknown = device;
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError(
+      `a device is an object that implements BlockDevice, not ${given === null ? 'null' : typeof given}`,
+    );
+  }
+  for (const method of METHODS) {
+    if (typeof device[method] !== 'function')
+      throw new TypeError(`a device implements BlockDevice; ${method} is missing`);
+  }
+  for (const size of ['sizeBytes', 'maxSizeBytes'] as const) {
+    if (!(device[size] >= 0)) throw new TypeError(`a device implements BlockDevice; its ${size} is no number of bytes`);
+  }
+}
+
 /** The bytes of a list of buffers together. */
 export function totalBytes(buffers: readonly Uint8Array[]): number {
   let lengthBytes = 0;

@@ -7,6 +7,7 @@
 export { AssertionError, assert, setVerification, verificationIsOn, verify } from './assert.ts';
 export {
   type BlockDevice,
+  checkDevice,
   checkRange,
   checkSize,
   checkTransfer,

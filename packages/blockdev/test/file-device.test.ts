@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ClosedError, DeviceError, NoSpaceError, TruncatedError } from '../src/index.ts';
 import { openFileDevice } from '../src/node.ts';
@@ -86,6 +87,24 @@ describe('opening', () => {
     expect(() => openFileDevice(file, { create: true, readOnly: true })).toThrow(TypeError);
     expect(() => openFileDevice(file, { growthStepBytes: 0 })).toThrow(RangeError);
     expect(fs.readdirSync(directory)).toEqual(['volume']);
+  });
+
+  it('takes strings for paths, and leaves nothing behind for anything else', () => {
+    for (const wrong of [pathToFileURL(file), Buffer.from(file), undefined, null, 5, `${file}\0`]) {
+      for (const create of [false, true, 'exclusive'] as const) {
+        expect(() => openFileDevice(wrong as string, { create })).toThrow(TypeError);
+      }
+    }
+    expect(() => openFileDevice(pathToFileURL(file) as unknown as string)).toThrow(/fileURLToPath/);
+    for (const create of [false, true]) {
+      expect(() => openFileDevice('', { create })).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+    }
+    expect(fs.readdirSync(directory)).toEqual([]);
+  });
+
+  it('says what to do where a file is in the way', () => {
+    fs.writeFileSync(file, 'x');
+    expect(() => openFileDevice(file, { create: 'exclusive' })).toThrow(/overwrite it, or choose another path/);
   });
 
   it('leaves out a part of a sector at the end', () => {

@@ -40,9 +40,12 @@ export function asyncDispose(): symbol {
   return (Symbol as { readonly asyncDispose?: symbol }).asyncDispose ?? Symbol.for('nodejs.asyncDispose');
 }
 
+/** Some 25 days. Hosts take a longer time for none at all. */
+const LONGEST_TIMER_MILLISECONDS = 0x7fffffff;
+
 /** A timer that does not keep a process alive where the host knows such a thing. */
 export function startTimer(run: () => void, milliseconds: number): unknown {
-  const timer = host.setTimeout(run, milliseconds);
+  const timer = host.setTimeout(run, Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS));
   if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref();
   return timer;
 }

@@ -10,7 +10,10 @@ import { SECONDS_MAX, SECONDS_MIN } from './inode-format.ts';
 /** What `utimes` and its kin accept: seconds, a date, a text with either, or (beyond Node) nanoseconds as a bigint. */
 export type TimeLike = number | string | bigint | Date;
 
-/** Reads the time of the host, or of a test. `seconds` and `nanoseconds` are those of the last `tick`. */
+/**
+ * Reads the time of the host, or of a test. `seconds` and `nanoseconds` are those of the last `tick`, held to what a record can store; a
+ * tick throws a `RangeError` when the clock says no number.
+ */
 export class Clock {
   readonly #milliseconds: () => number;
   seconds = 0;
@@ -22,8 +25,12 @@ export class Clock {
 
   tick(): void {
     const milliseconds = this.#milliseconds();
-    this.seconds = Math.floor(milliseconds / 1000);
-    this.nanoseconds = Math.floor((milliseconds - this.seconds * 1000) * 1e6);
+    if (!Number.isFinite(milliseconds))
+      throw new RangeError(`the clock says ${String(milliseconds)}, which is no time in milliseconds`);
+    const wholeSeconds = Math.floor(milliseconds / 1000);
+    const { seconds, nanoseconds } = clamped(wholeSeconds, Math.floor((milliseconds - wholeSeconds * 1000) * 1e6));
+    this.seconds = seconds;
+    this.nanoseconds = nanoseconds;
   }
 }
 

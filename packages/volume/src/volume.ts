@@ -10,6 +10,7 @@ import {
   type BlockDevice,
   ClosedError,
   type CorruptionError,
+  checkDevice,
   DeviceError,
   deviceName,
   NotAVolumeError,
@@ -32,6 +33,7 @@ import {
 import { MODE_DIRECTORY } from './inode-mode.ts';
 import { KeyScratch, KIND, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 import { Clock } from './timestamp.ts';
+import { checkTuning } from './tuning-arguments.ts';
 import { type CheckOptions, checkVolume, type Finding } from './volume-check.ts';
 import { VolumeFs } from './volume-fs.ts';
 import { type RepairOptions, type RepairReport, repairVolume } from './volume-repair.ts';
@@ -121,7 +123,7 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
     this.fs = parts.factory(this.#head);
   }
 
-  /** Makes an empty volume on `device`, whatever it holds. Takes the device over: `close` closes it. Throws a `RangeError` for impossible sizes. */
+  /** Makes an empty volume on `device`, whatever it holds. Takes the device over: `close` closes it. Throws a `RangeError` or `TypeError` for impossible options. */
   static create(device: BlockDevice, options: CreateOptions = {}): Volume {
     return createWith(device, options, Volume.plain);
   }
@@ -142,6 +144,7 @@ export class Volume<Fs extends VolumeFs<Uint8Array> = VolumeFs> {
    * what opening throws for a device that holds no volume. The device stays the caller's.
    */
   static repair(device: BlockDevice, options: RepairOptions = {}): RepairReport {
+    checkDevice(device);
     const openHead = (lent: BlockDevice): Head => {
       const { cacheBytes } = options;
       return openWith(lent, { readOnly: true, cacheBytes, autoCommitMilliseconds: 0 }, Volume.plain).#head;
@@ -324,6 +327,9 @@ export function createWith<Fs extends VolumeFs<Uint8Array>>(
   options: CreateOptions,
   factory: FsFactory<Fs>,
 ): Volume<Fs> {
+  checkTuning(options);
+  const clock = new Clock(options.clock ?? Date.now);
+  clock.tick();
   const store = TreeStore.format(device, {
     ...logTuning(options),
     ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
@@ -331,8 +337,6 @@ export function createWith<Fs extends VolumeFs<Uint8Array>>(
   });
   const tree = store.createTree();
   const keys = new KeyScratch();
-  const clock = new Clock(options.clock ?? Date.now);
-  clock.tick();
   const root = new Inode(ROOT_INODE, ROOT_MODE);
   root.linkCount = 2;
   root.uid = options.uid ?? 0;
@@ -357,6 +361,7 @@ export function openWith<Fs extends VolumeFs<Uint8Array>>(
   options: VolumeOpenOptions,
   factory: FsFactory<Fs>,
 ): Volume<Fs> {
+  checkTuning(options);
   const store = TreeStore.open(device, {
     ...logTuning(options),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),

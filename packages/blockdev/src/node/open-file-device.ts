@@ -52,8 +52,15 @@ const OPENING_CODES: readonly ErrorCode[] = [
   'ENAMETOOLONG',
 ];
 
-/** Opens `path` as a device. Throws an `OutwriteError`: ELOCKED, ENOENT, EEXIST, EACCES, EISDIR, ..., or EIO. */
+/** What the message of the platform does not say. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EBUSY: '; it is in use, perhaps mounted',
+  EEXIST: '; open what is there, overwrite it, or choose another path',
+};
+
+/** Opens `path` as a device. Throws an `OutwriteError`: ELOCKED, ENOENT, EEXIST, EACCES, EISDIR, ..., or EIO; a `TypeError` for what is no path. */
 export function openFileDevice(path: string, options: FileDeviceOptions = {}): FileDevice {
+  checkPath(path);
   const readOnly = options.readOnly ?? false;
   const wantsLock = options.lock ?? true;
   const create = options.create ?? false;
@@ -123,6 +130,14 @@ export function openFileDevice(path: string, options: FileDeviceOptions = {}): F
     for (const resource of acquired.reverse()) resource.release();
     throw openingError(path, error);
   }
+}
+
+function checkPath(path: unknown): asserts path is string {
+  if (typeof path !== 'string') {
+    throw new TypeError('the path of a device has to be a string; fileURLToPath of node:url makes one of a file URL');
+  }
+  if (path.includes('\0')) throw new TypeError('the path of a device has no null characters');
+  if (path === '') throw new OutwriteError('ENOENT', 'the path of a device is empty; name a file or a block device');
 }
 
 function createFile(path: string, exclusive: boolean): void {
@@ -200,8 +215,7 @@ function openingError(path: string, error: unknown): unknown {
   const code = platformCode(error);
   if (code === undefined) return error;
   const known = OPENING_CODES.find((candidate) => candidate === code);
-  const message = `cannot open ${path}: ${messageOf(error)}`;
+  const message = `cannot open ${path}: ${messageOf(error)}${ADVICE[code] ?? ''}`;
   if (known !== undefined) return new OutwriteError(known, message, { cause: error });
-  const advice = code === 'EBUSY' ? '; it is in use, perhaps mounted' : '';
-  return new DeviceError({ operation: 'open' }, message + advice, { cause: error });
+  return new DeviceError({ operation: 'open' }, message, { cause: error });
 }
