@@ -1,9 +1,11 @@
 /** The lock of the file device: within the process, between processes, after kills, and under many racers. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LockedError } from '../src/index.ts';
 import { openFileDevice } from '../src/node.ts';
@@ -229,5 +231,45 @@ describe('a lock file', () => {
       expect(fs.readFileSync(`${file}.lock`, 'utf8')).toBe(content);
     }
     expect(fs.readdirSync(directory).sort()).toEqual(['volume', 'volume.lock']);
+  });
+});
+
+describe('between threads of one process', () => {
+  /** A thread that opens the device and, told to, ends without closing it. */
+  async function holder(): Promise<Worker> {
+    const script = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import('tsx/esm/api').then(({ register }) => {
+        register();
+        return import(workerData.module);
+      }).then(({ openFileDevice }) => {
+        globalThis.device = openFileDevice(workerData.file);
+        parentPort.once('message', (how) => {
+          if (how === 'throw') throw new Error('a fault of the thread');
+          if (how === 'close') globalThis.device.closeSync();
+          process.exit();
+        });
+        parentPort.postMessage('held');
+      });`;
+    const worker = new Worker(script, {
+      eval: true,
+      execArgv: ['--conditions=@outwrite/source'],
+      workerData: { file, module: new URL('../src/node.ts', import.meta.url).href },
+    });
+    await once(worker, 'message');
+    return worker;
+  }
+
+  it.each(['exit', 'throw', 'terminate', 'close'])('a lock is free when its thread has ended (%s)', async (how) => {
+    const worker = await holder();
+    expect(() => openFileDevice(file)).toThrow(LockedError);
+    expect(() => openFileDevice(file)).toThrow(/another thread of this process has it open; close it there first/);
+    const ended = new Promise((resolve) => worker.on('exit', resolve));
+    worker.on('error', () => {});
+    if (how === 'terminate') await worker.terminate();
+    else worker.postMessage(how);
+    await ended;
+    openFileDevice(file).closeSync();
+    expect(fs.readdirSync(directory)).toEqual(['volume']);
   });
 });

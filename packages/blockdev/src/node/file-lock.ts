@@ -2,7 +2,7 @@
  * An exclusive lock on a file between processes, made of files alone: no native code, and no delay after a kill.
  *
  * The lock on `/a/volume` is the file `/a/volume.lock`; its content says who holds it (process, start time, boot,
- * host). It is published by `link()` from a complete temporary file, so whoever sees it can read it. A lock whose
+ * thread, host). It is published by `link()` from a complete temporary file, so whoever sees it can read it. A lock whose
  * holder is dead (same host and boot, but the process is gone or its number is another's now; or the host has booted
  * since) is taken over at once.
  *
@@ -19,6 +19,10 @@
  * step 2 won a link that had never been there before: each token has one successor. A racer killed between the steps is
  * a dead holder on the chain. What else such a kill leaves beside the lock (a link of a finished chain, a
  * temporary file) is never looked at again.
+ *
+ * A worker thread that ends without closing leaves its lock to the process, which goes on. Its writes have returned by then: a thread waits
+ * for them before it ends. So other threads of the process, and only those, look whether the thread is still there. Another process cannot
+ * tell this from a process that is being killed while its writes are under way, and takes the lock to be held.
  *
  * Libraries that prove life by touching a file's time (`proper-lockfile`) keep a killed process's lock for seconds and
  * can lose a living one to a blocked event loop; long synchronous work is normal here. Where the platform tells neither
@@ -40,6 +44,8 @@ interface LockRecord {
   readonly bootId: string | null;
   readonly startTime: string | null;
   readonly pidSpace: string | null;
+  /** Number and start of the thread, as `number@start`; null where unknown. */
+  readonly thread: string | null;
 }
 
 /** A dead lock without content: what a power cut leaves of a file that was never flushed. */
@@ -148,8 +154,16 @@ function refuseIfAlive(realPath: string, holder: LockRecord | EmptyLock, mine: L
   throw new LockedError(
     realPath,
     { pid: holder.pid, host: holder.host, since: holder.since },
-    `close it there first, or, if you are certain that this process is gone, remove ${realPath}.lock`,
+    adviceAbout(holder, mine, `${realPath}.lock`),
   );
+}
+
+function adviceAbout(holder: LockRecord, mine: LockRecord, lockPath: string): string {
+  if (!isOfThisProcess(holder, mine)) {
+    return `close it there first, or, if you are certain that this process is gone, remove ${lockPath}`;
+  }
+  const advice = 'another thread of this process has it open; close it there first';
+  return holder.thread !== null ? advice : `${advice}, or, if that thread has ended, remove ${lockPath}`;
 }
 
 /** Writes a new file, or leaves none: on a full disk one is made that stays empty. */
@@ -230,7 +244,8 @@ function isLockRecord(value: unknown): value is LockRecord {
     typeof record.since === 'string' &&
     textOrNull(record.bootId) &&
     textOrNull(record.startTime) &&
-    textOrNull(record.pidSpace)
+    textOrNull(record.pidSpace) &&
+    textOrNull(record.thread)
   );
 }
 
@@ -244,10 +259,11 @@ function describeThisProcess(): LockRecord {
     bootId: readBootId(),
     startTime: readStartTime(process.pid),
     pidSpace: readPidSpace(),
+    thread: readOwnThread(),
   };
 }
 
-/** Whether the process that wrote `record` may still run; certain only when it says no. */
+/** Whether the process, or of this process the thread, that wrote `record` may still run; certain only when it says no. */
 function mayBeAlive(record: LockRecord, mine: LockRecord): boolean {
   if (record.host !== mine.host) return true;
   if (record.bootId !== null && mine.bootId !== null && record.bootId !== mine.bootId) return false;
@@ -259,7 +275,13 @@ function mayBeAlive(record: LockRecord, mine: LockRecord): boolean {
     if (platformCode(error) === 'ESRCH') return false;
   }
   const startTime = readStartTime(record.pid);
-  return startTime === null || record.startTime === null || startTime === record.startTime;
+  if (startTime !== null && record.startTime !== null && startTime !== record.startTime) return false;
+  if (!isOfThisProcess(record, mine) || record.thread === null) return true;
+  return readThread(record.thread.split('@')[0]!) === record.thread;
+}
+
+function isOfThisProcess(record: LockRecord, mine: LockRecord): boolean {
+  return record.pid === mine.pid && record.host === mine.host && record.pidSpace === mine.pidSpace;
 }
 
 function readBootId(): string | null {
@@ -270,15 +292,38 @@ function readBootId(): string | null {
   }
 }
 
-/** Field 22 of proc(5) stat, in clock ticks since the boot. The name in field 2 may contain spaces and parentheses. */
+/** What proc(5) says in `stat`, from field 3 on. The name in field 2 may contain spaces and parentheses. */
+function readStatus(path: string): string[] {
+  const status = readFileSync(path, 'utf8');
+  return status.slice(status.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Field 22, in clock ticks since the boot. */
 function readStartTime(pid: number): string | null {
   try {
-    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    const fields = readStatus(`/proc/${pid}/stat`);
     // A zombie has ended, though its parent has not asked yet, unless other threads of it (field 20) still wait for
     // their writes.
     if ((fields[0] === 'Z' || fields[0] === 'X') && Number(fields[17]) <= 1) return 'ended';
     return fields[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The thread that runs this. The link reads `process/task/thread`. */
+function readOwnThread(): string | null {
+  try {
+    return readThread(readlinkSync('/proc/thread-self').split('/')[2]!);
+  } catch {
+    return null;
+  }
+}
+
+/** A thread of this process as locks name it; null if there is none of this number. */
+function readThread(number: string): string | null {
+  try {
+    return `${number}@${readStatus(`/proc/self/task/${number}/stat`)[19]}`;
   } catch {
     return null;
   }
