@@ -1,5 +1,9 @@
 /** `@outwrite/volume`: files, directories and links in one device, through an API shaped like `node:fs`. */
 
+// Types of the layers below that the declarations of this package name, for programs that install it alone.
+export type { BlockKind, LogBounds, LogStats, RecoveryReport } from '@outwrite/alloc-log';
+export type { BlockDevice } from '@outwrite/blockdev';
+export type { FileMapsStats } from '@outwrite/filemap';
 export type { AbortOption, AbortState } from './abort-signal.ts';
 export { FileHandle } from './file-handle.ts';
 export type { StatOptions, TransferOptions } from './fs-descriptors.ts';

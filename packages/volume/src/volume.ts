@@ -5,7 +5,7 @@
  * crash `open` finds the state of some commit that is not older than the last one acknowledged. A failed write or flush latches the
  * volume: it still reads, every change and commit throws, and `close` writes nothing and says so.
  */
-import type { BlockKind, LogBounds, LogTuning, RecoveryReport } from '@outwrite/alloc-log';
+import type { LogBounds, LogTuning, RecoveryReport } from '@outwrite/alloc-log';
 import {
   type BlockDevice,
   ClosedError,
@@ -390,6 +390,3 @@ function logTuning(tuning: VolumeTuning): LogTuning {
     ...(tuning.randomBytes === undefined ? {} : { randomBytes: tuning.randomBytes }),
   };
 }
-
-/** Names of the kinds of blocks that `stats` counts. */
-export type { BlockKind };
