@@ -170,6 +170,7 @@ describe('a lock file', () => {
     bootId: null,
     startTime: null,
     pidSpace: fs.existsSync('/proc/self/ns/pid') ? fs.readlinkSync('/proc/self/ns/pid') : null,
+    thread: null,
   };
   const place = (content: unknown): void =>
     fs.writeFileSync(`${file}.lock`, typeof content === 'string' ? content : JSON.stringify(content));
