@@ -12,6 +12,7 @@ import type { Inode } from './inode.ts';
 import { checkEntry, entryInode, entryType, LINK_COUNT_LIMIT } from './inode-format.ts';
 import { entryTypeOf, MODE_DIRECTORY, MODE_PERMISSIONS } from './inode-mode.ts';
 import { decodeName, KIND, KIND_OFFSET, readU48BigEndian } from './key-format.ts';
+import type { NamePlace } from './path-walk.ts';
 
 /** Room at staging for a new inode with its name: inode 2, content, name, directory 2, volume record. */
 export const PUTS_TO_CREATE = 7;
@@ -80,7 +81,7 @@ export function makeDirectory(head: Head, operation: Operation, path: string, mo
  * The entry of the directory that `path` names, for its removal. Fails for what has no name that could be taken away: the root, and
  * paths that end in dots; and for a link, also with a slash behind it.
  */
-export function removableEntry(head: Head, operation: Operation, path: string): NameEntry {
+export function removableEntry(head: Head, operation: Operation, path: string | NamePlace): NameEntry {
   const { walker } = head;
   if (!walker.locateName(operation, path)) operation.fail('ENOENT');
   if (walker.name === '') operation.fail(walker.endsInDots ? 'EINVAL' : 'EPERM');
@@ -89,7 +90,7 @@ export function removableEntry(head: Head, operation: Operation, path: string): 
   return entry;
 }
 
-export function removeDirectory(head: Head, operation: Operation, path: string): void {
+export function removeDirectory(head: Head, operation: Operation, path: string | NamePlace): void {
   head.beginChange(operation);
   const { walker } = head;
   let entry: NameEntry;

@@ -17,7 +17,7 @@ import { strictUtf8Decoder, utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import { LINK_COUNT_LIMIT, SHORT_TARGET_BYTES, TARGET_BYTES_LIMIT } from './inode-format.ts';
 import { FLAG_LONG_TARGET, MODE_SYMLINK } from './inode-mode.ts';
-import { linkTarget } from './path-walk.ts';
+import { linkTarget, type NamePlace } from './path-walk.ts';
 
 /** Second half: one name less leads to `inode`. The caller calls `orphans.settle` when it is done. */
 export function dropLink(head: Head, inode: Inode): void {
@@ -27,7 +27,7 @@ export function dropLink(head: Head, inode: Inode): void {
   if (inode.linkCount === 0) head.orphans.abandon(inode);
 }
 
-export function unlink(head: Head, operation: Operation, path: string): void {
+export function unlink(head: Head, operation: Operation, path: string | NamePlace): void {
   head.beginChange(operation);
   const { walker } = head;
   let entry: NameEntry;

@@ -55,6 +55,12 @@ function hasLoneSurrogate(name: string): boolean {
   return false;
 }
 
+/** A name in a directory that is known by its number, for what stands deeper than a path can tell. */
+export interface NamePlace {
+  readonly directory: number;
+  readonly name: string;
+}
+
 export class PathWalker {
   readonly #head: Head;
   /** The directory that holds, or would hold, what the path names; or that directory itself when `name` is empty. */
@@ -110,13 +116,23 @@ export class PathWalker {
    * slash behind it is still that name; `endsInSlash` tells. False when a directory on the way does not exist. `withStack` as in
    * `locateWithStack`.
    */
-  locateName(operation: Operation, path: string, withStack = false): boolean {
+  locateName(operation: Operation, path: string | NamePlace, withStack = false): boolean {
+    if (typeof path !== 'string') return this.#locateIn(operation, path);
     this.#keepsLink = true;
     try {
       return withStack ? this.locateWithStack(operation, path, false) : this.locate(operation, path, false);
     } finally {
       this.#keepsLink = false;
     }
+  }
+
+  #locateIn(operation: Operation, { directory, name }: NamePlace): boolean {
+    this.endsInSlash = false;
+    this.endsInDots = false;
+    this.directory = this.#head.cache.get(directory);
+    this.name = name;
+    this.entry = this.#lookUp(operation, this.directory, name);
+    return true;
   }
 
   /**

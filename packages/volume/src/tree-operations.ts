@@ -1,13 +1,15 @@
 /**
- * Operations on whole directory trees, made of those on single names: recursive making, removal and copying.
+ * Operations on whole directory trees, made of those on single names: recursive making and removal.
  *
  * They are not atomic (each step is) unless the caller puts them into a transaction. None recurses, so depth is bounded by memory only.
  */
+import { CorruptionError } from '@outwrite/blockdev';
 import { listNames, makeDirectory, removableEntry, removeDirectory } from './directory-operations.ts';
 import { FsError, Operation } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import { ENTRY_DIRECTORY } from './inode-mode.ts';
 import { unlink } from './links.ts';
+import type { NamePlace } from './path-walk.ts';
 
 /** Names that are listed at once while a directory is emptied. */
 const PAGE_NAMES = 1024;
@@ -50,28 +52,51 @@ export function joinPath(directory: string, name: string): string {
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
 }
 
-/** Removes the directory `path` and all below it. A path that cannot be removed itself is refused while all below it is still there. */
+/** A directory that is to be removed with all below it. */
+interface DoomedDirectory {
+  /** For errors only: it may be longer than a path can be. */
+  readonly path: string;
+  readonly place: NamePlace;
+  readonly inode: number;
+  isBegun: boolean;
+}
+
+/**
+ * Removes the directory `path` and all below it, which may be deeper than a path can tell: directories can be moved to any depth. A path that
+ * cannot be removed itself is refused while all below it is still there.
+ */
 function removeTree(head: Head, operation: Operation, path: string): void {
-  removableEntry(head, operation, path);
+  const { inode, name } = removableEntry(head, operation, path);
   // Directories to remove, those below after those above; the last one is being emptied.
-  const stack = [path];
+  const place = { directory: head.walker.directory.number, name };
+  const stack: DoomedDirectory[] = [{ path, place, inode, isBegun: false }];
+  const begun = new Set<number>();
   for (;;) {
-    const directory = stack[stack.length - 1];
-    if (directory === undefined) return;
-    const step = new Operation('rm', directory);
+    const doomed = stack[stack.length - 1];
+    if (doomed === undefined) return;
+    const step = new Operation('rm', doomed.path);
     head.begin();
-    const inode = head.walker.resolve(step, directory, false);
-    if (!inode.isDirectory) step.fail('ENOTDIR');
-    const names = listNames(head, inode, null, PAGE_NAMES);
+    const directory = head.cache.get(doomed.inode);
+    if (!directory.isDirectory) step.fail('ENOTDIR');
+    if (!doomed.isBegun) {
+      directory.enter(doomed.place.directory, doomed.place.name);
+      // A way round may be so long that where it was entered has been forgotten.
+      if (begun.has(doomed.inode)) throw new CorruptionError(`directory ${doomed.inode}`, 'it stands below itself');
+      begun.add(doomed.inode);
+      doomed.isBegun = true;
+    }
+    const names = listNames(head, directory, null, PAGE_NAMES);
     if (names.length === 0) {
-      removeDirectory(head, step, directory);
+      removeDirectory(head, step, doomed.place);
+      begun.delete(doomed.inode);
       stack.pop();
       continue;
     }
-    for (const { name, type } of names) {
-      const child = joinPath(directory, name);
-      if (type === ENTRY_DIRECTORY) stack.push(child);
-      else unlink(head, new Operation('rm', child), child);
+    for (const listed of names) {
+      const child = joinPath(doomed.path, listed.name);
+      const at = { directory: doomed.inode, name: listed.name };
+      if (listed.type === ENTRY_DIRECTORY) stack.push({ path: child, place: at, inode: listed.inode, isBegun: false });
+      else unlink(head, new Operation('rm', child), at);
     }
   }
 }

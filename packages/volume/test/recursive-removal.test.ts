@@ -44,3 +44,18 @@ it('a directory goes with a slash behind its name, and through a link on the way
   fs.rmSync('/l', { recursive: true });
   expect(fs.readdirSync('/')).toEqual(['top']);
 });
+
+it.each([
+  ['rm', (path: string) => volume.fs.rmSync(path, { recursive: true })],
+  ['rmdir', (path: string) => volume.fs.rmdirSync(path, { recursive: true })],
+])('what was moved so deep that no path leads there goes with the rest: %s', (_name, remove) => {
+  const { fs } = volume;
+  const half = '/d'.repeat(1500);
+  fs.mkdirSync(`/upper${half}`, { recursive: true });
+  fs.mkdirSync(`/lower${half}`, { recursive: true });
+  fs.writeFileSync(`/lower${half}/f`, 'deepest');
+  fs.renameSync('/lower', `/upper${half}/lower`);
+  remove('/upper');
+  expect(fs.readdirSync('/', { recursive: true }).sort()).toEqual(everything);
+  expect([...volume.check()]).toEqual([]);
+});
