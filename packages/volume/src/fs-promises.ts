@@ -120,7 +120,7 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     options?: (WriteFileOptions & AbortOption) | string | null,
   ): Promise<void> {
     const given = typeof options === 'object' && options !== null ? options : { encoding: options };
-    await this.writeFile(path, data, { flag: 'a', ...given });
+    await this.writeFile(path, data, { ...given, flag: ('flag' in given && given.flag) || 'a' });
   }
 
   async access(path: PathLike, mode?: number): Promise<void> {

@@ -133,7 +133,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
 
   appendFileSync(path: PathLike | number, data: DataLike, options?: WriteFileOptions | string | null): void {
     const given = typeof options === 'object' && options !== null ? options : { encoding: options };
-    this.writeFileSync(path, data, { flag: 'a', ...given });
+    this.writeFileSync(path, data, { ...given, flag: ('flag' in given && given.flag) || 'a' });
   }
 
   /** Copies content and permissions. Blocks are copied, never shared. */

@@ -111,3 +111,13 @@ describe('rmdir with recursive', () => {
     expect(() => fs.rmdirSync('/a', { recursive: false })).toThrow(expect.objectContaining({ code: 'ENOTEMPTY' }));
   });
 });
+
+describe('appendFile', () => {
+  it.each([undefined, null, ''])('appends with no flag: %j', async (given) => {
+    const options = { flag: given as string | undefined };
+    fs.writeFileSync('/file', 'first');
+    fs.appendFileSync('/file', ', second', options);
+    await fs.promises.appendFile('/file', ', third', options);
+    expect(fs.readFileSync('/file', 'utf8')).toBe('first, second, third');
+  });
+});
