@@ -7,7 +7,7 @@
 import { CorruptionError, NIL_BLOCK, xxh32Blocks } from '@outwrite/blockdev';
 import { type Frame, NO_FRAME } from '@outwrite/buffer-cache';
 import { ofFile, type Segment } from './extent-map.ts';
-import { checkBytes, checkRange, type FileState } from './file-state.ts';
+import { checkBytes, checkPosition, type FileState } from './file-state.ts';
 
 /** What a damaged block of a file is called in errors. */
 const STRUCTURE = 'data block';
@@ -18,7 +18,7 @@ const DIRECT_READ_BYTES = 64 * 1024;
 /** Fills `target` from `position` on and returns how many bytes there were. Throws a `CorruptionError` for a block that fails its checksum. */
 export function readFile(state: FileState, position: number, target: Uint8Array): number {
   checkBytes(target);
-  checkRange(position, 0);
+  checkPosition(position);
   const lengthBytes = Math.min(target.length, state.sizeBytes - position);
   if (lengthBytes <= 0) return 0;
   state.resolve();

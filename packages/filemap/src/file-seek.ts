@@ -3,11 +3,11 @@
  *
  * Data is what is mapped, and what is written and waits in a page to be mapped. The end of the file counts as a hole.
  */
-import { checkRange, type FileState } from './file-state.ts';
+import { checkPosition, type FileState } from './file-state.ts';
 
 /** The first position from `position` on that may hold anything but zeros, or -1 if there is none. */
 export function seekData(state: FileState, position: number): number {
-  checkRange(position, 0);
+  checkPosition(position);
   if (position >= state.sizeBytes) return -1;
   state.resolve();
   if (state.shape === 'inline') return position;
@@ -22,7 +22,7 @@ export function seekData(state: FileState, position: number): number {
 
 /** The first position from `position` on that is in a hole, at most the end of the file; -1 if `position` is not in the file. */
 export function seekHole(state: FileState, position: number): number {
-  checkRange(position, 0);
+  checkPosition(position);
   if (position >= state.sizeBytes) return -1;
   state.resolve();
   if (state.shape === 'inline') return state.sizeBytes;

@@ -236,11 +236,16 @@ export class FileState {
   }
 }
 
-/** Throws unless `position` and `lengthBytes` describe bytes that a file can have. */
-export function checkRange(position: number, lengthBytes: number): void {
+/** Throws unless `position` is one to look at. It may be beyond all that a file can have: there is nothing, as anywhere behind the end. */
+export function checkPosition(position: number): void {
   if (!Number.isSafeInteger(position) || position < 0) {
     throw new RangeError(`a position in a file is a whole number from 0 on, not ${position}`);
   }
+}
+
+/** Throws unless `position` and `lengthBytes` describe bytes that a file can have. */
+export function checkRange(position: number, lengthBytes: number): void {
+  checkPosition(position);
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0) {
     throw new RangeError(`a length in bytes is a whole number from 0 on, not ${lengthBytes}`);
   }

@@ -8,7 +8,7 @@
  * record from the map, so the record fits the content in each of those deltas.
  */
 import { CorruptionError } from '@outwrite/blockdev';
-import { DIRECT_WRITE_BYTES, type FileMap } from '@outwrite/filemap';
+import { DIRECT_WRITE_BYTES, type FileMap, MAX_FILE_BYTES } from '@outwrite/filemap';
 import { type Operation, rethrow } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import type { ContentTimes, Inode } from './inode.ts';
@@ -79,11 +79,17 @@ export function writeContent(
 ): void {
   if (source.length === 0) return;
   const end = position + source.length;
+  checkSizeBytes(operation, end);
   if (!inode.isMapped && end <= head.inlineLimitBytes) {
     changeInline(head, operation, inode, Math.max(end, inode.sizeBytes), position, source);
     return;
   }
   changeMapped(head, operation, inode, false, (map) => map.write(position, source));
+}
+
+/** Fails for a size that no file can have, before anything is done for it. */
+function checkSizeBytes(operation: Operation, sizeBytes: number): void {
+  if (sizeBytes > MAX_FILE_BYTES) operation.fail('EFBIG');
 }
 
 /** Whether a write goes on in the background: a shorter one has nothing that does not go through pages, and takes effect at once. */
@@ -101,6 +107,7 @@ export async function writeContentInBackground(
   position: number,
   source: Uint8Array,
 ): Promise<void> {
+  checkSizeBytes(operation, position + source.length);
   const change = beginMapped(head, operation, inode, false);
   const write = change.map.writeAsync(position, source);
   let isRefused = true;
@@ -116,6 +123,7 @@ export async function writeContentInBackground(
 
 /** Cuts the file off at `sizeBytes`, or lengthens it with zeros. */
 export function resizeContent(head: Head, operation: Operation, inode: Inode, sizeBytes: number): void {
+  checkSizeBytes(operation, sizeBytes);
   if (!inode.isMapped && sizeBytes <= head.inlineLimitBytes) {
     changeInline(head, operation, inode, sizeBytes, 0, EMPTY);
     return;

@@ -99,9 +99,9 @@ export function invalidValue(argument: string, problem: string): TypeError {
   return Object.assign(new TypeError(`The argument "${argument}" ${problem}`), { code: 'ERR_INVALID_ARG_VALUE' });
 }
 
-/** A `RangeError` as Node's, for a file that is too long to be read as a whole. */
+/** A `RangeError` with the code that Node gives to files that are read as a whole and cannot be. */
 export function fileTooLarge(sizeBytes: number): RangeError {
-  return Object.assign(new RangeError(`File size (${sizeBytes}) is greater than 2 GiB`), {
+  return Object.assign(new RangeError(`File size (${sizeBytes}) is greater than an array can be; read it in parts`), {
     code: 'ERR_FS_FILE_TOO_LARGE',
   });
 }

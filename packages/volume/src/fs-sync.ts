@@ -48,9 +48,6 @@ export interface OpendirOptions {
 /** Bytes moved at once where a file is copied or read from its own position. */
 const COPY_BYTES = 1 << 20;
 
-/** Longer files are not read as a whole, as in Node: a sparse one may be larger than any memory. */
-const LARGEST_WHOLE_BYTES = 2 ** 31 - 1;
-
 const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fsConstants;
 const WRITE_FLAGS = O_WRONLY | O_CREAT | O_TRUNC;
 
@@ -89,7 +86,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
     this.head.begin();
     const inode = this.head.walker.resolve(new Operation('open', name), name, true);
     if (inode.isDirectory) new Operation('read').fail('EISDIR');
-    const bytes = this.#allocateWhole(contentSize(inode));
+    const bytes = this.#allocate(contentSize(inode));
     const byteCount = readContent(this.head, inode, 0, bytes);
     return byteCount === bytes.length ? bytes : (bytes.subarray(0, byteCount) as Bytes);
   }
@@ -97,14 +94,17 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
   /** All bytes from the file's own position on. */
   protected readRest(file: OpenFile): Bytes {
     const byteCount = Math.max(0, contentSize(file.inode) - file.position);
-    const bytes = this.#allocateWhole(file.inode.isDirectory ? 0 : byteCount);
+    const bytes = this.#allocate(file.inode.isDirectory ? 0 : byteCount);
     const readCount = file.read(new Operation('read'), bytes, null);
     return readCount === bytes.length ? bytes : (bytes.subarray(0, readCount) as Bytes);
   }
 
-  #allocateWhole(sizeBytes: number): Bytes {
-    if (sizeBytes > LARGEST_WHOLE_BYTES) throw fileTooLarge(sizeBytes);
-    return this.codec.allocate(sizeBytes);
+  #allocate(sizeBytes: number): Bytes {
+    try {
+      return this.codec.allocate(sizeBytes);
+    } catch (error) {
+      throw error instanceof RangeError ? fileTooLarge(sizeBytes) : error;
+    }
   }
 
   /** Writes a whole file. A small one is replaced as one atomic change; a large one is cut and then written. */

@@ -50,7 +50,7 @@ function exceedsBytes(text: string, limitBytes: number): boolean {
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 /** Most names have no surrogates at all, and a loop sees that sooner than the expression. */
-function hasLoneSurrogate(name: string): boolean {
+export function hasLoneSurrogate(name: string): boolean {
   for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) >= 0xd800) return LONE_SURROGATE.test(name);
   return false;
 }

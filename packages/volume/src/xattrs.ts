@@ -6,13 +6,13 @@
  */
 
 import { CorruptionError } from '@outwrite/blockdev';
-import type { Operation } from './fs-errors.ts';
-import { rethrow } from './fs-errors.ts';
+import { invalidType, invalidValue, type Operation, rethrow } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import { decodeUtf8, utf8Encoder } from './host.ts';
 import type { Inode } from './inode.ts';
 import { FLAG_XATTRS } from './inode-mode.ts';
 import { decodeKeyHead, KIND, REST_OFFSET } from './key-format.ts';
+import { hasLoneSurrogate } from './path-walk.ts';
 
 /** Room at staging for the record. */
 const PUTS_TO_CHANGE = 2;
@@ -24,8 +24,10 @@ export const XATTR_BYTES_LIMIT = 65_536;
 export type XattrMode = 'any' | 'create' | 'replace';
 
 function xattrKey(head: Head, operation: Operation, inode: Inode, name: string): Uint8Array {
+  if (typeof name !== 'string') throw invalidType('name', 'a string', name);
   const bytes = utf8Encoder.encode(name);
-  if (bytes.length === 0 || name.includes('\0')) operation.fail('EINVAL');
+  // A lone surrogate has no UTF-8: all such names would be one.
+  if (bytes.length === 0 || name.includes('\0') || hasLoneSurrogate(name)) operation.fail('EINVAL');
   if (bytes.length > head.nameLimitBytes) operation.fail('ENAMETOOLONG');
   return head.keys.named(inode.number, KIND.xattr, name);
 }
@@ -43,6 +45,9 @@ export function setXattr(
   value: Uint8Array,
   mode: XattrMode,
 ): void {
+  if (mode !== 'any' && mode !== 'create' && mode !== 'replace') {
+    throw invalidValue('mode', `must be 'any', 'create' or 'replace', not '${String(mode)}'`);
+  }
   if (value.length > XATTR_BYTES_LIMIT) operation.fail('EFBIG');
   changeXattr(head, operation, find, name, value.length, false, (key) => {
     const present = head.tree.has(key);

@@ -244,13 +244,14 @@ describe('limits', () => {
     expect(fs.getxattrSync('/file', 'user.a')).toEqual(new Uint8Array(65_536).fill(3));
   });
 
-  it.each([2 ** 31, 2 ** 43])('a sparse file of %i bytes is not read as a whole', async (sizeBytes) => {
+  it('a file larger than an array can be is not read as a whole', async () => {
+    const sizeBytes = 2 ** 43;
     const { fs } = volume;
     const { promises } = fs;
     fs.truncateSync('/file', sizeBytes);
     const tooLarge = expect.objectContaining({
       code: 'ERR_FS_FILE_TOO_LARGE',
-      message: `File size (${sizeBytes}) is greater than 2 GiB`,
+      message: `File size (${sizeBytes}) is greater than an array can be; read it in parts`,
     });
     const fd = fs.openSync('/file', 'r+');
     expect(() => fs.readFileSync('/file')).toThrowError(tooLarge);
@@ -263,13 +264,56 @@ describe('limits', () => {
     await expect(promises.readFile(handle)).rejects.toThrowError(tooLarge);
     await handle.close();
     expect(fs.readSync(fd, new Uint8Array(7))).toBe(7);
+    fs.closeSync(fd);
+    expect(volume.stats().openDescriptors).toBe(0);
   });
 
-  it('EFBIG beyond the size of a file', () => {
-    expect(() => volume.fs.truncateSync('/file', Number.MAX_SAFE_INTEGER)).toThrowError(
-      expect.objectContaining({ code: 'EFBIG' }),
+  it('attributes: names that have no UTF-8, or are no text, and modes that are none', () => {
+    const { fs } = volume;
+    fs.setxattrSync('/file', '\ufffd', 'kept');
+    for (const name of ['\ud800', 'a\udc00']) {
+      const failure = (syscall: string) => expect.objectContaining({ code: 'EINVAL', syscall, path: '/file' });
+      expect(() => fs.setxattrSync('/file', name, '')).toThrowError(failure('setxattr'));
+      expect(() => fs.getxattrSync('/file', name)).toThrowError(failure('getxattr'));
+      expect(() => fs.removexattrSync('/file', name)).toThrowError(failure('removexattr'));
+    }
+    const wrongType = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    expect(() => fs.setxattrSync('/file', 5 as never, '')).toThrowError(wrongType);
+    expect(() => fs.getxattrSync('/file', undefined as never)).toThrowError(wrongType);
+    expect(() => fs.setxattrSync('/file', 'a', '', 'make' as never)).toThrowError(
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' }),
     );
-    expect(volume.fs.readFileSync('/file', 'utf8')).toBe('content');
+    expect(fs.listxattrSync('/file')).toEqual(['\ufffd']);
+  });
+
+  it('EFBIG beyond the size of a file', async () => {
+    const { fs } = volume;
+    const far = Number.MAX_SAFE_INTEGER;
+    const handle = await fs.promises.open('/file', 'r+');
+    expectFailure(
+      () => fs.truncateSync('/file', far),
+      { code: 'EFBIG', syscall: 'truncate', path: '/file' },
+      "EFBIG: file too large, truncate '/file'",
+    );
+    expectFailure(
+      () => fs.writeSync(handle.fd, Uint8Array.of(1), 0, 1, far),
+      { code: 'EFBIG', syscall: 'write' },
+      'EFBIG: file too large, write',
+    );
+    const failure = expect.objectContaining({ code: 'EFBIG', syscall: 'write' });
+    await expect(handle.write(new Uint8Array(1 << 20), 0, 1 << 20, 2 ** 52)).rejects.toEqual(failure);
+    await handle.close();
+    expect(fs.readFileSync('/file', 'utf8')).toBe('content');
+  });
+
+  it.each([10, 100_000])('nothing is beyond the end of a file, however far: %i bytes', (sizeBytes) => {
+    const { fs } = volume;
+    fs.writeFileSync('/file', new Uint8Array(sizeBytes));
+    const fd = fs.openSync('/file', 'r');
+    expect(fs.readSync(fd, new Uint8Array(4), 0, 4, Number.MAX_SAFE_INTEGER)).toBe(0);
+    expect(fs.seekDataSync(fd, Number.MAX_SAFE_INTEGER)).toBe(-1);
+    expect(fs.seekHoleSync(fd, Number.MAX_SAFE_INTEGER)).toBe(-1);
+    fs.closeSync(fd);
   });
 });
 
