@@ -3,7 +3,7 @@
  */
 import { giveName, needToCreate, newMode, PUTS_TO_CREATE } from './directory-operations.ts';
 import { emptyContent, replaceInline } from './file-content.ts';
-import { Operation } from './fs-errors.ts';
+import { invalidType, Operation } from './fs-errors.ts';
 import { fsConstants } from './fs-flags.ts';
 import type { Head } from './head.ts';
 import type { Inode } from './inode.ts';
@@ -124,6 +124,7 @@ export class DescriptorTable {
   }
 
   get(descriptor: number, syscall: string): OpenFile {
+    if (typeof descriptor !== 'number') throw invalidType('fd', 'a number', descriptor);
     return this.#files[descriptor - FIRST_DESCRIPTOR] ?? new Operation(syscall).fail('EBADF');
   }
 

@@ -121,3 +121,16 @@ describe('appendFile', () => {
     expect(fs.readFileSync('/file', 'utf8')).toBe('first, second, third');
   });
 });
+
+it.each([
+  ['a text', (fd: number) => String(fd)],
+  ['a bigint', BigInt],
+  ['an array', (fd: number) => [fd]],
+])('a descriptor is a number, and not %s of it', (_title, other) => {
+  const fd = fs.openSync('/file', 'w');
+  const wrongType = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+  for (const call of [fs.closeSync, fs.fsyncSync, fs.fstatSync, fs.ftruncateSync]) {
+    expect(() => call(other(fd) as never)).toThrow(wrongType);
+  }
+  fs.closeSync(fd);
+});
