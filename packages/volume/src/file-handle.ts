@@ -7,7 +7,7 @@
 import { type AbortOption, checkSignal } from './abort-signal.ts';
 import { joined, partOf, positionOf, type StatOptions, type TransferOptions } from './fs-descriptors.ts';
 import { bytesOf, type Codec, type DataLike, encodingOf } from './fs-encoding.ts';
-import { Operation } from './fs-errors.ts';
+import { invalidType, Operation } from './fs-errors.ts';
 import type { BigIntStats, Stats } from './fs-stats.ts';
 import type { SyncFs } from './fs-sync.ts';
 import type { Head } from './head.ts';
@@ -17,6 +17,13 @@ import type { TimeLike } from './timestamp.ts';
 
 /** For functions on whole files. */
 type WholeFileOptions = ({ readonly encoding?: string | null | undefined } & AbortOption) | string | null | undefined;
+
+/** A read in one argument. Without a buffer one of 16 KiB is made. */
+export interface ReadOptions<Target extends ArrayBufferView> extends TransferOptions {
+  readonly buffer?: Target | undefined;
+}
+
+const READ_BYTES = 16_384;
 
 /** What a handle needs of the face that opened it. */
 export interface HandleContext<Bytes extends Uint8Array> {
@@ -58,14 +65,31 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
     if (this.isClosing) new Operation(syscall).fail('EBADF');
   }
 
-  async read<Target extends ArrayBufferView>(
+  read<Target extends ArrayBufferView>(
     buffer: Target,
     offsetOrOptions?: number | TransferOptions | null,
     length?: number | null,
     position?: number | bigint | null,
-  ): Promise<{ bytesRead: number; buffer: Target }> {
+  ): Promise<{ bytesRead: number; buffer: Target }>;
+  read<Target extends ArrayBufferView = Bytes>(
+    options?: ReadOptions<Target> | null,
+  ): Promise<{ bytesRead: number; buffer: Target }>;
+  async read(
+    bufferOrOptions?: ArrayBufferView | ReadOptions<ArrayBufferView> | null,
+    offsetOrOptions?: number | TransferOptions | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesRead: number; buffer: ArrayBufferView }> {
     this.#check('read');
-    return { bytesRead: this.#context.fs.readSync(this.fd, buffer, offsetOrOptions, length, position), buffer };
+    const { fs } = this.#context;
+    if (ArrayBuffer.isView(bufferOrOptions)) {
+      const bytesRead = fs.readSync(this.fd, bufferOrOptions, offsetOrOptions, length, position);
+      return { bytesRead, buffer: bufferOrOptions };
+    }
+    const options = bufferOrOptions ?? {};
+    if (typeof options !== 'object') throw invalidType('buffer', 'a view of bytes, or options', options);
+    const buffer = options.buffer ?? this.#context.codec.allocate(READ_BYTES).fill(0);
+    return { bytesRead: fs.readSync(this.fd, buffer, options), buffer };
   }
 
   async readv<Target extends ArrayBufferView>(

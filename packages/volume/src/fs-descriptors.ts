@@ -62,10 +62,15 @@ export function partOf(buffer: ArrayBufferView, options: TransferOptions): Uint8
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 
-/** What a write of several buffers means, as one. All of them are checked before anything is done with one. */
-export function joined(buffers: readonly ArrayBufferView[]): Uint8Array {
+/** Several buffers, all of which are checked before anything is done with one. */
+function partsOf(buffers: readonly ArrayBufferView[]): Uint8Array[] {
   if (!Array.isArray(buffers)) throw invalidType('buffers', 'an array of views of bytes', buffers);
-  const parts = buffers.map((buffer) => partOf(buffer, {}));
+  return buffers.map((buffer) => partOf(buffer, {}));
+}
+
+/** What a write of several buffers means, as one. */
+export function joined(buffers: readonly ArrayBufferView[]): Uint8Array {
+  const parts = partsOf(buffers);
   if (parts.length === 1) return parts[0];
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -129,8 +134,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     const operation = new Operation('read');
     let at = positionOf(position);
     let byteCount = 0;
-    for (const buffer of buffers) {
-      const part = partOf(buffer, {});
+    for (const part of partsOf(buffers)) {
       const readCount = file.read(operation, part, at);
       byteCount += readCount;
       if (readCount < part.length) break;

@@ -5,7 +5,7 @@ export type { BlockKind, LogBounds, LogStats, RecoveryReport } from '@outwrite/a
 export type { BlockDevice } from '@outwrite/blockdev';
 export type { FileMapsStats } from '@outwrite/filemap';
 export type { AbortOption, AbortState } from './abort-signal.ts';
-export { FileHandle } from './file-handle.ts';
+export { FileHandle, type ReadOptions } from './file-handle.ts';
 export type { StatOptions, TransferOptions } from './fs-descriptors.ts';
 export type { BufferEncodingOption, DataLike, EncodingOption, PathLike } from './fs-encoding.ts';
 export { FsError, type PosixCode } from './fs-errors.ts';

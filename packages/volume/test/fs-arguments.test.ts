@@ -134,3 +134,35 @@ it.each([
   }
   fs.closeSync(fd);
 });
+
+describe('reads', () => {
+  it('of a handle take all in one argument, or none', async () => {
+    fs.writeFileSync('/file', 'content of a file');
+    const handle = await fs.promises.open('/file', 'r');
+    const buffer = new Uint8Array(6);
+    expect(await handle.read({ buffer, offset: 1, length: 4, position: 11 })).toEqual({ bytesRead: 4, buffer });
+    expect(new TextDecoder().decode(buffer)).toBe('\0a fi\0');
+    const whole = await handle.read();
+    expect(whole.bytesRead).toBe(17);
+    expect(whole.buffer).toHaveLength(16_384);
+    expect(new TextDecoder().decode(whole.buffer.subarray(0, 18))).toBe('content of a file\0');
+    expect((await handle.read({ position: 8 })).bytesRead).toBe(9);
+    expect((await handle.read(null)).bytesRead).toBe(0);
+    const wrongType = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    await expect(handle.read('text' as never)).rejects.toEqual(wrongType);
+    await expect(handle.read({ buffer: 'text' as never })).rejects.toEqual(wrongType);
+    await handle.close();
+  });
+
+  it('into several buffers look at all of them first', () => {
+    fs.writeFileSync('/file', 'content');
+    const fd = fs.openSync('/file', 'r');
+    const wrongType = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    expect(() => fs.readvSync(fd, [new Uint8Array(3), 'text' as never])).toThrow(wrongType);
+    expect(() => fs.readvSync(fd, undefined as never)).toThrow(wrongType);
+    const buffer = new Uint8Array(7);
+    expect(fs.readvSync(fd, [buffer])).toBe(7);
+    expect(new TextDecoder().decode(buffer)).toBe('content');
+    fs.closeSync(fd);
+  });
+});
