@@ -40,10 +40,10 @@ export function asyncDispose(): symbol {
   return (Symbol as { readonly asyncDispose?: symbol }).asyncDispose ?? Symbol.for('nodejs.asyncDispose');
 }
 
-/** Some 25 days. Hosts take a longer time for none at all. */
-const LONGEST_TIMER_MILLISECONDS = 0x7fffffff;
+/** 25 days. Hosts take a longer time for none at all. */
+const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 
-/** A timer that does not keep a process alive where the host knows such a thing. */
+/** A timer that does not keep a process alive where the host knows such a thing. It runs no longer than hosts can wait. */
 export function startTimer(run: () => void, milliseconds: number): unknown {
   const timer = host.setTimeout(run, Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS));
   if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref();

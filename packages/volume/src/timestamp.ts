@@ -11,8 +11,7 @@ import { SECONDS_MAX, SECONDS_MIN } from './inode-format.ts';
 export type TimeLike = number | string | bigint | Date;
 
 /**
- * Reads the time of the host, or of a test. `seconds` and `nanoseconds` are those of the last `tick`, held to what a record can store; a
- * tick throws a `RangeError` when the clock says no number.
+ * Reads the time of the host, or of a test. `seconds` and `nanoseconds` are those of the last `tick`.
  */
 export class Clock {
   readonly #milliseconds: () => number;
@@ -23,12 +22,16 @@ export class Clock {
     this.#milliseconds = milliseconds;
   }
 
+  /** Holds what is beyond what a record can store to its ends. Throws a `RangeError` for what is no time, and then the time is as it was. */
   tick(): void {
     const milliseconds = this.#milliseconds();
-    if (!Number.isFinite(milliseconds))
-      throw new RangeError(`the clock says ${String(milliseconds)}, which is no time in milliseconds`);
-    const wholeSeconds = Math.floor(milliseconds / 1000);
-    const { seconds, nanoseconds } = clamped(wholeSeconds, Math.floor((milliseconds - wholeSeconds * 1000) * 1e6));
+    let seconds = Math.floor(milliseconds / 1000);
+    // By so little before a full second that a double cannot tell.
+    let nanoseconds = Math.min(Math.floor((milliseconds - seconds * 1000) * 1e6), 999_999_999);
+    if (!(seconds >= SECONDS_MIN && seconds <= SECONDS_MAX)) {
+      if (Number.isNaN(seconds)) throw new RangeError(`a clock gives milliseconds since 1970, not ${milliseconds}`);
+      ({ seconds, nanoseconds } = clamped(seconds, 0));
+    }
     this.seconds = seconds;
     this.nanoseconds = nanoseconds;
   }

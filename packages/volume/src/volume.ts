@@ -33,7 +33,7 @@ import {
 import { MODE_DIRECTORY } from './inode-mode.ts';
 import { KeyScratch, KIND, ROOT_INODE, VOLUME_INODE } from './key-format.ts';
 import { Clock } from './timestamp.ts';
-import { checkTuning } from './tuning-arguments.ts';
+import { checkTuning } from './tuning-check.ts';
 import { type CheckOptions, checkVolume, type Finding } from './volume-check.ts';
 import { VolumeFs } from './volume-fs.ts';
 import { type RepairOptions, type RepairReport, repairVolume } from './volume-repair.ts';
