@@ -71,7 +71,7 @@ export const plainCodec: Codec = {
 export type PathLike =
   | string
   | Uint8Array
-  | { readonly href: string; readonly protocol: string; readonly pathname: string };
+  | { readonly href: string; readonly protocol: string; readonly pathname: string; readonly hostname?: string };
 
 /**
  * The text of a path that is given as bytes. What is no UTF-8 becomes lone surrogates, which no name holds: so two such paths never
@@ -79,6 +79,17 @@ export type PathLike =
  */
 function textOfPath(bytes: Uint8Array): string {
   return decodeUtf8(bytes, 0, bytes.length) ?? lenientUtf8Decoder.decode(bytes).replaceAll('\ufffd', '\udcff');
+}
+
+/** No name holds a slash, so it would mean another path. */
+const ENCODED_SLASH = /%2f/i;
+
+function decodedText(text: string, argument: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalidValue(argument, 'must be a URL of which the path is encoded UTF-8');
+  }
 }
 
 /** A path as a text. Throws a `TypeError` for what is none, and for one that holds a zero character. */
@@ -90,7 +101,9 @@ export function pathOf(path: PathLike, argument = 'path'): string {
   if (isUint8Array(path)) return pathOf(textOfPath(path), argument);
   if (typeof path === 'object' && path !== null && typeof path.href === 'string' && typeof path.pathname === 'string') {
     if (path.protocol !== 'file:') throw invalidValue(argument, 'must be a URL of scheme file');
-    return pathOf(decodeURIComponent(path.pathname), argument);
+    if ((path.hostname ?? '') !== '') throw invalidValue(argument, 'must be a URL without a host');
+    if (ENCODED_SLASH.test(path.pathname)) throw invalidValue(argument, 'must be a URL without encoded slashes');
+    return pathOf(decodedText(path.pathname, argument), argument);
   }
   throw invalidType(argument, 'a string, a Uint8Array or a URL', path);
 }

@@ -166,3 +166,19 @@ describe('reads', () => {
     fs.closeSync(fd);
   });
 });
+
+it.each([
+  'http://x/y',
+  'file://host/y',
+  'file:///a%2Fb',
+  'file:///a%2fb',
+  'file:///%zz',
+  'file:///%ff',
+  'file:///a%00b',
+])('%s is no path', (text) => {
+  const url = new URL(text);
+  const failure = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+  expect(() => fs.writeFileSync(url, 'content')).toThrow(failure);
+  expect(fs.existsSync(url)).toBe(false);
+  expect(fs.readdirSync('/')).toEqual([]);
+});
