@@ -124,8 +124,7 @@ export interface ListedName {
 export function listNames(head: Head, directory: Inode, after: string | null, limit: number): ListedName[] {
   const listed: ListedName[] = [];
   const changes = directory.names === null ? [] : directory.names.sortedChanges();
-  let change = 0;
-  if (after !== null) while (change < changes.length && compareNames(changes[change].name, after) <= 0) change++;
+  let change = after === null ? 0 : placeAfter(changes, after);
 
   const cursor = head.tree.cursor();
   const { keys } = head;
@@ -167,6 +166,18 @@ export function listNames(head: Head, directory: Inode, after: string | null, li
     if (entry.inode !== 0) listed.push({ name: entry.name, inode: entry.inode, type: entry.type });
   }
   return listed;
+}
+
+/** The index of the first entry of a sorted list whose name comes after `name`. */
+function placeAfter(sorted: readonly NameEntry[], name: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareNames(sorted[middle].name, name) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The directory that `path` names. */

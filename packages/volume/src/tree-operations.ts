@@ -59,6 +59,8 @@ interface DoomedDirectory {
   readonly place: NamePlace;
   readonly inode: number;
   isBegun: boolean;
+  /** The last name that was listed: those up to it are gone. */
+  after: string | null;
 }
 
 /**
@@ -69,7 +71,7 @@ function removeTree(head: Head, operation: Operation, path: string): void {
   const { inode, name } = removableEntry(head, operation, path);
   // Directories to remove, those below after those above; the last one is being emptied.
   const place = { directory: head.walker.directory.number, name };
-  const stack: DoomedDirectory[] = [{ path, place, inode, isBegun: false }];
+  const stack: DoomedDirectory[] = [{ path, place, inode, isBegun: false, after: null }];
   const begun = new Set<number>();
   for (;;) {
     const doomed = stack[stack.length - 1];
@@ -85,7 +87,7 @@ function removeTree(head: Head, operation: Operation, path: string): void {
       begun.add(doomed.inode);
       doomed.isBegun = true;
     }
-    const names = listNames(head, directory, null, PAGE_NAMES);
+    const names = listNames(head, directory, doomed.after, PAGE_NAMES);
     if (names.length === 0) {
       removeDirectory(head, step, doomed.place);
       begun.delete(doomed.inode);
@@ -95,8 +97,9 @@ function removeTree(head: Head, operation: Operation, path: string): void {
     for (const listed of names) {
       const child = joinPath(doomed.path, listed.name);
       const at = { directory: doomed.inode, name: listed.name };
-      if (listed.type === ENTRY_DIRECTORY) stack.push({ path: child, place: at, inode: listed.inode, isBegun: false });
-      else unlink(head, new Operation('rm', child), at);
+      if (listed.type !== ENTRY_DIRECTORY) unlink(head, new Operation('rm', child), at);
+      else stack.push({ path: child, place: at, inode: listed.inode, isBegun: false, after: null });
+      doomed.after = listed.name;
     }
   }
 }

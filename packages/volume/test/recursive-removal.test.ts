@@ -59,3 +59,18 @@ it.each([
   expect(fs.readdirSync('/', { recursive: true }).sort()).toEqual(everything);
   expect([...volume.check()]).toEqual([]);
 });
+
+it('directories of several pages go with files, directories and names that were never committed', () => {
+  const { fs } = volume;
+  fs.mkdirSync('/many');
+  for (let i = 0; i < 3000; i++) {
+    if (i % 100 === 0) fs.mkdirSync(`/many/${i}`);
+    else fs.writeFileSync(`/many/${i}`, '');
+    if (i % 300 === 0) fs.writeFileSync(`/many/${i}/file`, 'below');
+    if (i === 2000) volume.commitSync();
+  }
+  volume.transact(() => fs.rmSync('/many', { recursive: true }));
+  expect(fs.readdirSync('/', { recursive: true }).sort()).toEqual(everything);
+  expect([...volume.check()]).toEqual([]);
+  expect(volume.stats().inodeCount).toBe(everything.length + 1);
+});
