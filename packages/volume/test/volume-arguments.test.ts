@@ -44,7 +44,7 @@ describe('an option that makes no sense', () => {
     const open = (): unknown => Volume.open(device, options as VolumeTuning);
     expect(open).toThrowError(new RegExp(name));
     expect(open).toThrowError(expect.objectContaining({ name: expect.stringMatching(/^(Type|Range)Error$/) }));
-    expect(device.snapshot()).toEqual(before);
+    expect(Buffer.compare(device.snapshot(), before)).toBe(0);
   });
 });
 
