@@ -5,7 +5,7 @@
  * last descriptor is closed, or by the next writable opening of the volume, in bounded steps that each fit a delta of their own.
  * Small inodes that nobody has open need no list: staging deletes their few keys in the delta that removes the name.
  */
-import { CorruptionError } from '@outwrite/blockdev';
+import { AssertionError, CorruptionError } from '@outwrite/blockdev';
 import { Operation } from './fs-errors.ts';
 import type { Head } from './head.ts';
 import type { Inode } from './inode.ts';
@@ -34,13 +34,17 @@ export class OrphanList {
     }
   }
 
-  /** Called after an operation that may have left `inode` without names and users. Reclaims what can be; never fails the operation. */
+  /**
+   * Called after an operation that may have left `inode` without names and users. Reclaims what can be; what stands in the way does not fail
+   * the operation.
+   */
   settle(inode: Inode): void {
     if (inode.linkCount !== 0 || inode.removed || inode.openCount !== 0 || inode.changingCount !== 0) return;
     if (this.#head.readOnly) return;
     try {
       this.#reclaim(inode);
     } catch (error) {
+      if (error instanceof AssertionError) throw error;
       // The entry on the list remains, and the next opening tries again. A latched or full volume says so at its next change.
       if (error instanceof CorruptionError) this.damagedCount++;
     }
