@@ -14,10 +14,8 @@ export interface Edit {
 export interface Mutant {
   /** In kebab case, unique. */
   readonly name: string;
-  /** The rule that it breaks, in a sentence. */
+  /** The rule that it breaks, in a sentence, and in parentheses where `docs/architecture.md` has it, or the lesson that it is of. */
   readonly breaks: string;
-  /** Whether the architecture marks the rule with a flag. */
-  readonly flagged?: true;
   /** Path from the root of the workspace. */
   readonly file: string;
   readonly edits: readonly Edit[];

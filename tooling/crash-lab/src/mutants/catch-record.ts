@@ -24,11 +24,11 @@ export async function knownCatches(): Promise<Record<string, KnownCatch>> {
 
 /** The table of all mutants, in the order of the list. */
 export function mutantTable(known: Record<string, KnownCatch>): string {
-  const rows = mutants.map(({ name, breaks, flagged }) => {
+  const rows = mutants.map(({ name, breaks }) => {
     const found = known[name];
     const caught =
       found === undefined ? 'not hunted | ' : `${found.scenario}, seed ${found.seed} | ${found.stateCount}`;
-    return `| ${name} | ${breaks}${flagged === true ? ' ⚑' : ''} | ${caught} |`;
+    return `| ${name} | ${breaks} | ${caught} |`;
   });
   return ['| mutant | rule that it breaks | caught by | crash states |', '|---|---|---|---|', ...rows].join('\n');
 }

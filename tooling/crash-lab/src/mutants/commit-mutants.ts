@@ -12,7 +12,7 @@ const facade = 'packages/alloc-log/src/alloc-log.ts';
 export const commitMutants: readonly Mutant[] = [
   {
     name: 'no-flush-in-asynchronous-commits',
-    breaks: 'a delta is durable when its flush has returned (5.4)',
+    breaks: 'a delta is durable when its flush has returned (commit)',
     file: committer,
     edits: [
       {
@@ -26,14 +26,14 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'no-flush-in-synchronous-commits',
-    breaks: 'a delta is durable when its flush has returned (5.4)',
+    breaks: 'a delta is durable when its flush has returned (commit)',
     file: committer,
     edits: [{ find: '    flight.log.writeSync();\n    this.#flushSync();', replace: '    flight.log.writeSync();' }],
     scenarios: calm,
   },
   {
     name: 'large-delta-not-flushed-first',
-    breaks: 'a delta that lists nothing flushes its blocks before it writes its log block (5.5)',
+    breaks: 'a delta that lists nothing flushes its blocks before it writes its log block (commit)',
     file: committer,
     edits: [
       {
@@ -47,8 +47,7 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'log-block-before-flush-of-predecessor',
-    breaks: 'no log block is written before the flush of the delta before it has returned (5)',
-    flagged: true,
+    breaks: 'no log block is written before the flush of the delta before it has returned (commit)',
     file: committer,
     edits: [
       {
@@ -70,8 +69,7 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'delta-left-open-while-encoding',
-    breaks: 'closing and encoding are one synchronous turn (5.1 to 5.3)',
-    flagged: true,
+    breaks: 'closing and encoding are one synchronous turn (commit)',
     file: flight,
     edits: [
       {
@@ -83,7 +81,7 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'failed-flush-counts-as-done',
-    breaks: 'a failed flush latches the volume and acknowledges nothing (5)',
+    breaks: 'a failed flush latches the volume and acknowledges nothing (commit)',
     file: committer,
     edits: [
       {
@@ -95,16 +93,14 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'failed-write-is-not-latched',
-    breaks: 'a failed write latches the volume (5)',
-    flagged: true,
+    breaks: 'a failed write latches the volume (commit)',
     file: 'packages/alloc-log/src/log-core.ts',
     edits: [{ find: '    if (this.latched !== null) throw this.latched;\n', replace: '' }],
     scenarios: faulty,
   },
   {
     name: 'latched-volume-writes-on-close',
-    breaks: 'a latched volume writes nothing more, on close neither (5)',
-    flagged: true,
+    breaks: 'a latched volume writes nothing more, on close neither (commit)',
     file: 'packages/alloc-log/src/closing.ts',
     edits: [
       {
@@ -121,8 +117,7 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'latched-volume-goes-on-in-flight',
-    breaks: 'a latched volume writes nothing more (5)',
-    flagged: true,
+    breaks: 'a latched volume writes nothing more (commit)',
     file: committer,
     edits: [
       { find: '    return flight.settled || this.#core.latched !== null;', replace: '    return flight.settled;' },
@@ -131,14 +126,14 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'overtaken-delta-not-written-again',
-    breaks: 'a synchronous commit writes again what is in flight (5)',
+    breaks: 'a synchronous commit writes again what is in flight (commit)',
     file: committer,
     edits: [{ find: '    flight.log.writeSync();\n', replace: '    if (!again) flight.log.writeSync();\n' }],
     scenarios: concurrent,
   },
   {
     name: 'overtaken-writes-are-forgotten',
-    breaks: 'blocks and buffers of a late write stay untouchable until it returns (5)',
+    breaks: 'blocks and buffers of a late write stay untouchable until it returns (commit)',
     file: committer,
     edits: [
       {
@@ -158,7 +153,7 @@ export const commitMutants: readonly Mutant[] = [
   },
   {
     name: 'late-writes-do-not-hold-blocks-back',
-    breaks: 'a block with a write in flight is not allocatable (5)',
+    breaks: 'a block with a write in flight is not allocatable (commit)',
     file: 'packages/alloc-log/src/waiting-list.ts',
     edits: [{ find: '[...this.#lateWrites.values()].flat()', replace: '[] as Extent[]' }],
     scenarios: ['registers/late'],
@@ -168,8 +163,7 @@ export const commitMutants: readonly Mutant[] = [
 export const checkpointMutants: readonly Mutant[] = [
   {
     name: 'superblock-overtakes-its-delta',
-    breaks: 'the superblock is written only when the flush of its delta has returned (6)',
-    flagged: true,
+    breaks: 'the superblock is written only when the flush of its delta has returned (checkpoint)',
     file: committer,
     edits: [
       { find: '      if (flight !== null) await this.#untilSettled(flight);\n', replace: '' },
@@ -185,8 +179,8 @@ export const checkpointMutants: readonly Mutant[] = [
   },
   {
     name: 'superblock-overtakes-its-checkpoint',
-    breaks: "a flush begun after the last of the checkpoint's own writes has returned before the superblock (6)",
-    flagged: true,
+    breaks:
+      "a flush begun after the last of the checkpoint's own writes has returned before the superblock (checkpoint)",
     file: committer,
     edits: [
       {
@@ -198,15 +192,15 @@ export const checkpointMutants: readonly Mutant[] = [
   },
   {
     name: 'flush-begun-before-the-checkpoint-counts',
-    breaks: "a flush begun after the last of the checkpoint's own writes has returned before the superblock (6)",
-    flagged: true,
+    breaks:
+      "a flush begun after the last of the checkpoint's own writes has returned before the superblock (checkpoint)",
     file: committer,
     edits: [{ find: '      if (!checkpoint.writtenWithDelta) await this.#flush();\n', replace: '' }],
     scenarios: ['registers/concurrent', 'registers/calm'],
   },
   {
     name: 'superblock-not-flushed',
-    breaks: 'what a checkpoint retires waits for the second durable one (6)',
+    breaks: 'what a checkpoint retires waits for the second durable one (checkpoint)',
     file: committer,
     edits: [
       {
@@ -219,16 +213,14 @@ export const checkpointMutants: readonly Mutant[] = [
   },
   {
     name: 'one-slot-only',
-    breaks: 'the slot that is not current is written (6)',
-    flagged: true,
+    breaks: 'the slot that is not current is written (checkpoint)',
     file: checkpoint,
     edits: [{ find: 'SLOT_POSITIONS[superblock.generation % 2]!', replace: 'SLOT_POSITIONS[0]!' }],
     scenarios: calm,
   },
   {
     name: 'reuse-after-the-first-checkpoint',
-    breaks: 'what checkpoint G+1 retires is reusable only when G+2 is durable (6)',
-    flagged: true,
+    breaks: 'what checkpoint G+1 retires is reusable only when G+2 is durable (checkpoint)',
     file: checkpoint,
     edits: [
       {
@@ -240,8 +232,7 @@ export const checkpointMutants: readonly Mutant[] = [
   },
   {
     name: 'chain-restarts-at-a-checkpoint',
-    breaks: 'the log chain does not restart at a checkpoint (6)',
-    flagged: true,
+    breaks: 'the log chain does not restart at a checkpoint (checkpoint)',
     file: checkpoint,
     edits: [
       {
@@ -256,8 +247,7 @@ export const checkpointMutants: readonly Mutant[] = [
   },
   {
     name: 'free-map-image-without-its-own-allocations',
-    breaks: 'the image on disk contains its own allocations (6)',
-    flagged: true,
+    breaks: 'the image on disk contains its own allocations (checkpoint)',
     file: 'packages/alloc-log/src/free-map.ts',
     edits: [
       {
@@ -279,7 +269,7 @@ export const checkpointMutants: readonly Mutant[] = [
   },
   {
     name: 'free-map-image-without-its-retirements',
-    breaks: 'the image counts as free what its own checkpoint retires (6)',
+    breaks: 'the image counts as free what its own checkpoint retires (checkpoint)',
     file: checkpoint,
     edits: [
       { find: '  for (const block of core.retired) retire(block);\n  core.retired = [];\n', replace: '' },
@@ -295,7 +285,7 @@ export const checkpointMutants: readonly Mutant[] = [
 export const spaceMutants: readonly Mutant[] = [
   {
     name: 'freed-one-delta-too-early',
-    breaks: 'what a delta frees is reusable when that delta is durable (8)',
+    breaks: 'what a delta frees is reusable when that delta is durable (space)',
     file: facade,
     edits: [
       {
@@ -311,16 +301,14 @@ export const spaceMutants: readonly Mutant[] = [
   },
   {
     name: 'frees-of-others-not-owned',
-    breaks: 'a head frees a block if and only if its birth is later than its own anchor (8)',
-    flagged: true,
+    breaks: 'a head frees a block if and only if its birth is later than its own anchor (space)',
     file: facade,
     edits: [{ find: '  const anchor = 0;\n', replace: '  const anchor = 5;\n' }],
     scenarios: calm,
   },
   {
     name: 'index-nodes-take-blocks-at-once',
-    breaks: 'memory holds no unlogged allocation: index nodes have provisional numbers (3)',
-    flagged: true,
+    breaks: 'memory holds no unlogged allocation: index nodes have provisional numbers (redirect)',
     file: facade,
     edits: [
       {
@@ -332,8 +320,7 @@ export const spaceMutants: readonly Mutant[] = [
   },
   {
     name: 'index-nodes-take-unlogged-blocks',
-    breaks: 'memory holds no unlogged allocation (3)',
-    flagged: true,
+    breaks: 'memory holds no unlogged allocation (redirect)',
     file: facade,
     edits: [
       {
@@ -345,14 +332,14 @@ export const spaceMutants: readonly Mutant[] = [
   },
   {
     name: 'views-are-ignored',
-    breaks: 'blocks freed since an open view are not reused (11)',
+    breaks: 'blocks freed since an open view are not reused (space)',
     file: 'packages/alloc-log/src/waiting-list.ts',
     edits: [{ find: 'entry.event > reached || entry.delta > oldestView', replace: 'entry.event > reached' }],
     scenarios: ['registers/views'],
   },
   {
     name: 'given-back-blocks-stay-listed',
-    breaks: 'a delta lists what it wrote, not what it gave back (5.3)',
+    breaks: 'a delta lists what it wrote, not what it gave back (commit)',
     file: 'packages/alloc-log/src/open-delta.ts',
     edits: [
       { find: '    if (this.directWrites.length > 0) this.#cutDirectWrites(start, start + count);\n', replace: '' },
@@ -361,7 +348,7 @@ export const spaceMutants: readonly Mutant[] = [
   },
   {
     name: 'given-back-blocks-stay-allocated',
-    breaks: 'a block allocated and freed in one delta is free at once (8)',
+    breaks: 'a block allocated and freed in one delta is free at once (space)',
     file: 'packages/alloc-log/src/open-delta.ts',
     edits: [
       {
@@ -373,8 +360,7 @@ export const spaceMutants: readonly Mutant[] = [
   },
   {
     name: 'no-room-set-aside',
-    breaks: 'reservations count log, index nodes, free map, one opening and two checkpoints (9)',
-    flagged: true,
+    breaks: 'reservations count log, index nodes, free map, one opening and two checkpoints (space)',
     file: 'packages/alloc-log/src/space-accounting.ts',
     edits: [
       {
@@ -387,7 +373,7 @@ export const spaceMutants: readonly Mutant[] = [
   },
   {
     name: 'reserve-closed-to-deletes',
-    breaks: 'deletes and truncates may use the reserve (9)',
+    breaks: 'deletes and truncates may use the reserve (space)',
     file: 'packages/alloc-log/src/space-accounting.ts',
     edits: [{ find: 'const reserve = reclaiming ? 0 : Math', replace: 'const reserve = reclaiming ? 4096 : Math' }],
     scenarios: ['registers/full'],
@@ -397,8 +383,7 @@ export const spaceMutants: readonly Mutant[] = [
 export const cacheMutants: readonly Mutant[] = [
   {
     name: 'buffer-changed-while-it-is-written',
-    breaks: 'a buffer that is being written is never changed: a redirect forks it (5)',
-    flagged: true,
+    breaks: 'a buffer that is being written is never changed: a redirect forks it (commit)',
     file: 'packages/buffer-cache/src/buffer-cache.ts',
     edits: [
       {
@@ -422,7 +407,7 @@ export const cacheMutants: readonly Mutant[] = [
   },
   {
     name: 'blocks-not-verified-when-read',
-    breaks: 'every read from the device is verified before use (10)',
+    breaks: 'every read from the device is verified before use (integrity)',
     file: 'packages/buffer-cache/src/block-reader.ts',
     edits: [
       {

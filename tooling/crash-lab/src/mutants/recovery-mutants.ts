@@ -12,32 +12,28 @@ const reader = 'packages/alloc-log/src/log-reader.ts';
 export const openingMutants: readonly Mutant[] = [
   {
     name: 'chosen-slot-not-written-again',
-    breaks: 'an opening first writes the chosen slot again (7.1)',
-    flagged: true,
+    breaks: 'an opening first writes the chosen slot again (opening)',
     file: opening,
     edits: [{ find: 'options.bothSlotsValid ? [chosen, successor] : [successor, chosen]', replace: '[successor]' }],
     scenarios: ['registers/faulty slots'],
   },
   {
     name: 'other-slot-not-written-again',
-    breaks: 'an opening writes the content of the chosen slot to the other one, too (7.1)',
-    flagged: true,
+    breaks: 'an opening writes the content of the chosen slot to the other one, too (opening)',
     file: opening,
     edits: [{ find: 'options.bothSlotsValid ? [chosen, successor] : [successor, chosen]', replace: '[chosen]' }],
     scenarios: [...tiny, ...faulty],
   },
   {
     name: 'no-opening-checkpoint',
-    breaks: 'every writable opening makes a checkpoint under a new life (7.2)',
-    flagged: true,
+    breaks: 'every writable opening makes a checkpoint under a new life (opening)',
     file: opening,
     edits: [{ find: '  core.superblock = successor;\n', replace: '  core.superblock = successor;\n  return 0;\n' }],
     scenarios: faulty,
   },
   {
     name: 'one-slot-at-the-end-of-an-opening',
-    breaks: 'an opening ends by writing both slots (7.3)',
-    flagged: true,
+    breaks: 'an opening ends by writing both slots (opening)',
     file: opening,
     edits: [
       {
@@ -52,16 +48,14 @@ export const openingMutants: readonly Mutant[] = [
   },
   {
     name: 'last-delta-not-copied',
-    breaks: 'after an unclean end the opening copies what the last kept delta lists (7.2)',
-    flagged: true,
+    breaks: 'after an unclean end the opening copies what the last kept delta lists (opening)',
     file: opening,
     edits: [{ find: 'if (last !== undefined && !last.flushedFirst) {', replace: 'if (false) {' }],
     scenarios: faulty,
   },
   {
     name: 'opening-uses-blocks-of-the-state-before',
-    breaks: 'an opening uses only blocks that are free both before and after the last delta (7.2)',
-    flagged: true,
+    breaks: 'an opening uses only blocks that are free both before and after the last delta (opening)',
     file: opening,
     edits: [
       {
@@ -74,8 +68,7 @@ export const openingMutants: readonly Mutant[] = [
   },
   {
     name: 'opening-overwrites-log-blocks',
-    breaks: 'an opening touches no log block (7.2)',
-    flagged: true,
+    breaks: 'an opening touches no log block (opening)',
     file: opening,
     edits: [
       {
@@ -87,8 +80,7 @@ export const openingMutants: readonly Mutant[] = [
   },
   {
     name: 'opening-releases-too-early',
-    breaks: 'until both slots are written nothing that the opening replaced is reusable (7.3)',
-    flagged: true,
+    breaks: 'until both slots are written nothing that the opening replaced is reusable (opening)',
     file: opening,
     edits: [
       {
@@ -100,8 +92,7 @@ export const openingMutants: readonly Mutant[] = [
   },
   {
     name: 'the-old-life-goes-on',
-    breaks: 'the opening checkpoint has a new random life id (7.2)',
-    flagged: true,
+    breaks: 'the opening checkpoint has a new random life id (opening)',
     file: facade,
     edits: [
       {
@@ -116,8 +107,7 @@ export const openingMutants: readonly Mutant[] = [
   },
   {
     name: 'life-of-a-log-block-not-checked',
-    breaks: 'a log block verifies only if its life is that of the slot (7)',
-    flagged: true,
+    breaks: 'a log block verifies only if its life is that of the slot (opening)',
     file: reader,
     edits: [
       {
@@ -132,16 +122,14 @@ export const openingMutants: readonly Mutant[] = [
 export const recoveryMutants: readonly Mutant[] = [
   {
     name: 'last-delta-taken-without-looking',
-    breaks: 'the last delta counts only if all that it lists verifies (7)',
-    flagged: true,
+    breaks: 'the last delta counts only if all that it lists verifies (opening)',
     file: recovery,
     edits: [{ find: '    !last.flushedFirst &&\n    !isAllThere', replace: '    false &&\n    !isAllThere' }],
     scenarios: calm,
   },
   {
     name: 'listed-data-not-verified',
-    breaks: 'the last delta counts only if all that it lists verifies, data included (7)',
-    flagged: true,
+    breaks: 'the last delta counts only if all that it lists verifies, data included (opening)',
     file: recovery,
     edits: [
       { find: 'if (!isThere(start + i, checksums[i]!)) return false;', replace: 'isThere(start + i, checksums[i]!);' },
@@ -150,8 +138,7 @@ export const recoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'damage-in-the-middle-taken-for-the-end',
-    breaks: 'a block that does not verify and has a whole successor is damage and no torn end (7)',
-    flagged: true,
+    breaks: 'a block that does not verify and has a whole successor is damage and no torn end (opening)',
     file: reader,
     edits: [
       {
@@ -163,7 +150,7 @@ export const recoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'lost-log-block-taken-for-the-end',
-    breaks: 'a block of which nothing is left is damage and no torn end where a later delta stands behind it (7)',
+    breaks: 'a block of which nothing is left is damage and no torn end where a later delta stands behind it (opening)',
     file: reader,
     edits: [
       {
@@ -175,8 +162,7 @@ export const recoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'stale-log-block-accepted',
-    breaks: "a log block verifies only if number, delta and predecessor's checksum fit (7)",
-    flagged: true,
+    breaks: "a log block verifies only if number, delta and predecessor's checksum fit (opening)",
     file: reader,
     edits: [
       {
@@ -189,14 +175,14 @@ export const recoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'torn-log-block-accepted',
-    breaks: 'a log block verifies only by its own checksum (7)',
+    breaks: 'a log block verifies only by its own checksum (opening)',
     file: 'packages/alloc-log/src/log-block-format.ts',
     edits: [{ find: '  if (actual !== header.checksum) return null;\n', replace: '' }],
     scenarios: ['registers/calm', 'registers/large deltas'],
   },
   {
     name: 'torn-superblock-accepted',
-    breaks: 'a slot is valid by its own checksum (6)',
+    breaks: 'a slot is valid by its own checksum (checkpoint)',
     file: 'packages/alloc-log/src/superblock-format.ts',
     edits: [{ find: '  if (expected !== actual) throw new', replace: '  if (false) throw new' }],
     scenarios: calm,
@@ -227,7 +213,7 @@ export const recoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'frees-not-replayed',
-    breaks: 'replay applies the allocations and the frees of each delta (7)',
+    breaks: 'replay applies the allocations and the frees of each delta (opening)',
     file: recovery,
     edits: [{ find: '      pages.clearUsed(start, count);', replace: '      void pages;' }],
     scenarios: calm,
@@ -249,8 +235,7 @@ export const recoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'replay-forgets-the-reserved-place',
-    breaks: 'all blocks of the chain and reserved places are used after replay (7, lesson 5)',
-    flagged: true,
+    breaks: 'all blocks of the chain and reserved places are used after replay (opening, lesson 5)',
     file: recovery,
     edits: [
       {

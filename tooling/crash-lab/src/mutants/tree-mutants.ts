@@ -10,7 +10,7 @@ const volumes = ['volume/calm', 'volume/tiny', 'volume/held flushes'];
 export const treeMutants: readonly Mutant[] = [
   {
     name: 'parent-keeps-the-old-pointer',
-    breaks: 'a redirect updates the pointer in the parent (3)',
+    breaks: 'a redirect updates the pointer in the parent (redirect)',
     file: redirect,
     edits: [
       {
@@ -23,7 +23,7 @@ export const treeMutants: readonly Mutant[] = [
   },
   {
     name: 'cursor-kept-across-a-redirect',
-    breaks: 'a redirect repairs the cursor (3, lessons 10 and 18)',
+    breaks: 'a redirect repairs the cursor (redirect, lessons 10 and 18)',
     file: redirect,
     edits: [
       {
@@ -35,14 +35,14 @@ export const treeMutants: readonly Mutant[] = [
   },
   {
     name: 'redirected-block-never-freed',
-    breaks: 'a redirect puts the old block on a deferred-free list (3)',
+    breaks: 'a redirect puts the old block on a deferred-free list (redirect)',
     file: redirect,
     edits: [{ find: '      giveUpNumber(state, level, path.numbers[level]!, path.births[level]!);\n', replace: '' }],
     scenarios: trees,
   },
   {
     name: 'birth-not-passed-up',
-    breaks: 'the birth of a parent is not older than that of its child (8)',
+    breaks: 'the birth of a parent is not older than that of its child (space)',
     file: redirect,
     edits: [
       {
@@ -54,7 +54,7 @@ export const treeMutants: readonly Mutant[] = [
   },
   {
     name: 'leaf-redirected-only-once',
-    breaks: 'a leaf needs a redirect when its birth is not the open delta (3, lesson 7)',
+    breaks: 'a leaf needs a redirect when its birth is not the open delta (redirect, lesson 7)',
     file: 'packages/btree-cow/src/tree-state.ts',
     edits: [
       {
@@ -66,22 +66,21 @@ export const treeMutants: readonly Mutant[] = [
   },
   {
     name: 'checkpointed-index-node-changed-in-place',
-    breaks: 'an index node needs a redirect when its epoch is not the open one (3)',
+    breaks: 'an index node needs a redirect when its epoch is not the open one (redirect)',
     file: 'packages/btree-cow/src/tree-state.ts',
     edits: [{ find: '    return !isProvisional(block);', replace: '    return !isProvisional(block) && level > 1;' }],
     scenarios: trees,
   },
   {
     name: 'catalogue-line-not-redirected',
-    breaks: 'the root is no special case: its line in the catalogue is its parent (3)',
+    breaks: 'the root is no special case: its line in the catalogue is its parent (redirect)',
     file: redirect,
     edits: [{ find: '    moveNodes(catalogue!, cataloguePath, 0, catalogueNumbers);\n', replace: '' }],
     scenarios: trees,
   },
   {
     name: 'overflow-values-not-copied-by-an-opening',
-    breaks: 'an opening copies what the last kept delta lists, overflow values too (7.2)',
-    flagged: true,
+    breaks: 'an opening copies what the last kept delta lists, overflow values too (opening)',
     file: 'packages/btree-cow/src/relocation.ts',
     edits: [
       {
@@ -93,7 +92,7 @@ export const treeMutants: readonly Mutant[] = [
   },
   {
     name: 'promise-of-a-new-leaf-forgotten',
-    breaks: 'a changed leaf is promised when its delta is closed (4)',
+    breaks: 'a changed leaf is promised when its delta is closed (commit)',
     file: 'packages/btree-cow/src/sealing.ts',
     edits: [
       {
@@ -105,7 +104,7 @@ export const treeMutants: readonly Mutant[] = [
   },
   {
     name: 'flush-in-flight-fails-for-one-caller-only',
-    breaks: 'a commit that overtakes writes again what a flush in flight may lose (5; found by this lab)',
+    breaks: 'a commit that overtakes writes again what a flush in flight may lose (commit; found by this lab)',
     file: 'packages/alloc-log/src/committer.ts',
     edits: [
       {
@@ -120,8 +119,7 @@ export const treeMutants: readonly Mutant[] = [
 export const fileMutants: readonly Mutant[] = [
   {
     name: 'page-not-forked',
-    breaks: 'a change of a page that is being written forks it (5)',
-    flagged: true,
+    breaks: 'a change of a page that is being written forks it (commit)',
     file: 'packages/buffer-cache/src/page-space.ts',
     edits: [
       {
@@ -134,8 +132,7 @@ export const fileMutants: readonly Mutant[] = [
   },
   {
     name: 'data-not-copied-by-an-opening',
-    breaks: 'an opening copies what the last kept delta lists, data too (7.2)',
-    flagged: true,
+    breaks: 'an opening copies what the last kept delta lists, data too (opening)',
     file: 'packages/filemap/src/relocation.ts',
     edits: [
       {
@@ -147,7 +144,7 @@ export const fileMutants: readonly Mutant[] = [
   },
   {
     name: 'pages-given-up-while-being-written',
-    breaks: 'a buffer is not let go before its write has returned (5; found by this lab)',
+    breaks: 'a buffer is not let go before its write has returned (commit; found by this lab)',
     file: 'packages/filemap/src/file-state.ts',
     edits: [
       {
@@ -159,8 +156,7 @@ export const fileMutants: readonly Mutant[] = [
   },
   {
     name: 'orphan-not-recorded',
-    breaks: 'unbounded work first records an intent (9)',
-    flagged: true,
+    breaks: 'unbounded work first records an intent (space)',
     file: 'packages/volume/src/orphans.ts',
     edits: [{ find: '      this.#head.staging.markOrphan(inode.number, true);', replace: '      void inUse;' }],
     scenarios: volumes,
