@@ -27,6 +27,6 @@ tr.subject td.name { color: var(--subject); font-weight: 600; }
 tr.limit td { color: var(--limit); }
 td.met { color: var(--subject); } td.missed { color: var(--bad); font-weight: 600; } td.unknown { color: var(--soft); }
 #goals table { white-space: normal; }
-#goals th { text-align: left; }
+#goals th:not(:last-child) { text-align: left; }
 #goals td:first-child, #goals td.number { white-space: nowrap; }
 `;
