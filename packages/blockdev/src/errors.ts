@@ -41,8 +41,7 @@ export type ErrorCode =
   | 'ENOENT'
   | 'ENOTDIR'
   | 'ENOTEMPTY'
-  | 'EPERM'
-  | 'EXDEV';
+  | 'EPERM';
 
 /** The base of every error that this project throws on purpose; tell them apart by `code`. */
 export class OutwriteError extends Error {

@@ -14,7 +14,6 @@ const POSIX = {
   EBADF: [-9, 'bad file descriptor'],
   EACCES: [-13, 'permission denied'],
   EEXIST: [-17, 'file already exists'],
-  EXDEV: [-18, 'cross-device link not permitted'],
   ENOTDIR: [-20, 'not a directory'],
   EISDIR: [-21, 'illegal operation on a directory'],
   EINVAL: [-22, 'invalid argument'],
