@@ -39,8 +39,9 @@ export interface ScrubOptions {
 }
 
 export interface ScrubProgress {
+  /** On the way at most `totalBytes`; of the report what was read from the device, log and superblocks included. */
   readonly verifiedBytes: number;
-  /** The size of all blocks that were used when it began: a bound, since not all of them are read. */
+  /** The size of all blocks that were used when it began. Not all of them need be read. */
   readonly totalBytes: number;
 }
 
