@@ -158,7 +158,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
         // Exactly those of the source: the umask is for new files, and a file that was there takes them on, too.
         beginOpenAttributes(this.head, operation, output.inode);
         changeMode(this.head, output.inode, permissions);
-        const buffer = new Uint8Array(Math.min(COPY_BYTES, contentSize(inode)));
+        const buffer = new Uint8Array(Math.min(COPY_BYTES, contentSize(input.inode)));
         for (;;) {
           const byteCount = input.read(operation, buffer, null);
           if (byteCount === 0) break;

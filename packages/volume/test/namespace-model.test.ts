@@ -15,8 +15,8 @@ const numRuns = Number(process.env.OUTWRITE_RUNS ?? 20);
 const tuning: fc.Arbitrary<VolumeTuning> = fc.record({
   autoCommitMilliseconds: fc.constant(0),
   autoCommitBytes: fc.constantFrom(0, 1000, 5000),
-  cachedInodes: fc.constantFrom(2, 8),
-  cachedNames: fc.constantFrom(2, 8),
+  cachedInodes: fc.constantFrom(0, 2, 8),
+  cachedNames: fc.constantFrom(0, 2, 8),
   cacheBytes: fc.constantFrom(1 << 20, 8 << 20),
 });
 
