@@ -2,7 +2,7 @@
  * An open file: what a descriptor stands for, with its own position.
  *
  * It keeps its inode in memory, and the content on the device, until it is closed; an inode without a name is then reclaimed. Closing waits
- * for no one: background writes count as users of the inode themselves.
+ * for no one: background writes count as users of the inode themselves, until those who wait for them are told.
  */
 import { BackgroundWrites } from './background-writes.ts';
 import { contentSize, isForBackground, readContent, writeContent, writeContentInBackground } from './file-content.ts';
@@ -116,36 +116,36 @@ export class OpenFile {
     if (position === null) this.#position = start + source.length;
   }
 
-  /** Lets the end of the volume and later appends know of a write until it has ended. */
+  /**
+   * Lets the end of the volume and later appends know of a write until it has ended. The file may be closed meanwhile: who waits is a user of the
+   * inode.
+   */
   async #track(write: Promise<void>): Promise<void> {
     const { inode } = this;
     const { backgroundWrites } = this.#head;
     const background = backgroundOf(inode);
     background.add(write);
     backgroundWrites.add(write);
+    inode.openCount++;
     try {
       await write;
     } finally {
       backgroundWrites.delete(write);
       if (background.isIdle) inode.background = null;
+      this.#release();
     }
   }
 
-  /** Appends when `others` have ended. The file may be closed meanwhile: who waits is a user of the inode. */
+  /** Appends when `others` have ended. */
   async #appendAfter(
     others: Promise<unknown>,
     operation: Operation,
     source: Uint8Array,
     position: number | null,
   ): Promise<void> {
-    this.inode.openCount++;
-    try {
-      await others;
-      this.#head.beginChange(operation);
-      await this.#runWrite(operation, source, position);
-    } finally {
-      this.#release();
-    }
+    await others;
+    this.#head.beginChange(operation);
+    await this.#runWrite(operation, source, position);
   }
 
   async #runWrite(operation: Operation, source: Uint8Array, position: number | null): Promise<void> {

@@ -2,6 +2,7 @@
  * Objects that leave the cache of inodes and names serve again: nobody may use one that was looked up before the cache could shrink.
  */
 import { type BlockDevice, MemoryDevice } from '@outwrite/blockdev';
+import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { describe, expect, it } from 'vitest';
 import type { Head } from '../src/head.ts';
 import { NodeFs, type NodeVolume } from '../src/node.ts';
@@ -30,5 +31,34 @@ describe('with no inodes in memory but those in use', () => {
       expect(fs.readFileSync(copy, 'utf8') === content).toBe(true);
     }
     volume.closeSync();
+  });
+
+  it('a write in the background that ends behind its closed file leaves those of another file alone', async () => {
+    let gate: Promise<void> | undefined;
+    const device = new SimulatedDevice({ maxSizeBytes: 16 << 20, trace: false, hold: () => gate });
+    const { volume, head } = create(device);
+    const { fs } = volume;
+    const root = fs.opendirSync('/');
+    const handle = await fs.promises.open('/first', 'w');
+    const inode = head.cache.find(fs.statSync('/first').ino)!;
+    const written = handle.writeFile(Buffer.alloc(300_000, 1));
+    fs.closeSync(handle.fd);
+    while (inode.changingCount > 0) await Promise.resolve();
+    // The write has ended, and nobody has been told yet: its inode is still in use.
+    volume.commitSync();
+    let open = (): void => undefined;
+    gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const appended = [fs.promises.appendFile('/second', Buffer.alloc(300_000, 2))];
+    expect(head.cache.find(fs.statSync('/second').ino)).not.toBe(inode);
+    await written;
+    appended.push(fs.promises.appendFile('/second', Buffer.alloc(300_000, 3)));
+    open();
+    await Promise.all(appended);
+    const content = fs.readFileSync('/second');
+    expect([content.length, content.indexOf(3)]).toEqual([600_000, 300_000]);
+    root.closeSync();
+    await volume.close();
   });
 });
