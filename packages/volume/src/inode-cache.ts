@@ -40,7 +40,7 @@ export class InodeCache {
   #inodeBound: number;
   #nameBound: number;
   /** Inodes whose content has a map, in the order in which they got it. */
-  #mapped: Inode[] = [];
+  readonly #mapped: Set<Inode> = new Set();
   #mappedLimit = IDLE_MAP_LIMIT;
   hits = 0;
   misses = 0;
@@ -160,12 +160,20 @@ export class InodeCache {
   trim(): void {
     if (this.#inodes.count > this.#inodeBound) this.#trimInodes();
     if (this.#nameCount > this.#nameBound) this.#trimNames();
-    if (this.#mapped.length > this.#mappedLimit) this.#trimMaps();
+    if (this.#mapped.size > this.#mappedLimit) this.#trimMaps();
   }
 
   /** Notes that the content of `inode` has a map now. */
   mapOpened(inode: Inode): void {
-    this.#mapped.push(inode);
+    this.#mapped.add(inode);
+  }
+
+  /** Closes the map of the content of `inode`, if it has one. */
+  closeMap(inode: Inode): void {
+    if (inode.map === null) return;
+    inode.map.close();
+    inode.map = null;
+    this.#mapped.delete(inode);
   }
 
   /** What was dirty may be evicted again. */
@@ -176,24 +184,18 @@ export class InodeCache {
   }
 
   #trimMaps(): void {
-    const kept: Inode[] = [];
-    let excess = this.#mapped.length - IDLE_MAP_LIMIT / 2;
+    let excess = this.#mapped.size - IDLE_MAP_LIMIT / 2;
     for (const inode of this.#mapped) {
-      const map = inode.map;
-      if (map === null) continue;
-      if (excess > 0 && inode.openCount === 0 && inode.changingCount === 0 && !map.isDirty) {
-        // What `stat` has found out may have been before the last commit.
-        if (inode.allocatedBytes >= 0) inode.allocatedBytes = map.knownAllocatedBytes ?? inode.allocatedBytes;
-        map.close();
-        inode.map = null;
-        excess--;
-      } else {
-        kept.push(inode);
-      }
+      if (excess <= 0) break;
+      const { map } = inode;
+      if (map === null || inode.openCount !== 0 || inode.changingCount !== 0 || map.isDirty) continue;
+      // What `stat` has found out may have been before the last commit.
+      if (inode.allocatedBytes >= 0) inode.allocatedBytes = map.knownAllocatedBytes ?? inode.allocatedBytes;
+      this.closeMap(inode);
+      excess--;
     }
-    this.#mapped = kept;
     // What is open or dirty is not looked at again before it has doubled or was staged.
-    this.#mappedLimit = Math.max(IDLE_MAP_LIMIT, kept.length * 2);
+    this.#mappedLimit = Math.max(IDLE_MAP_LIMIT, this.#mapped.size * 2);
   }
 
   #trimInodes(): void {
@@ -207,10 +209,7 @@ export class InodeCache {
         inode.referenced = false;
         continue;
       }
-      if (inode.map !== null) {
-        inode.map.close();
-        inode.map = null;
-      }
+      this.closeMap(inode);
       if (inode.isDirectory) this.#directoryEvicted();
       this.remove(inode);
     }
@@ -227,6 +226,7 @@ export class InodeCache {
   }
 
   checkInvariants(): void {
+    for (const inode of this.#mapped) assert(inode.map !== null, 'an inode without a map is not kept for one');
     let nameCount = 0;
     for (const inode of this.#inodes.values()) {
       assert(!inode.removed || inode.dirty, 'a removed inode stays only until it is staged');

@@ -82,8 +82,7 @@ export class OrphanList {
     inode.openCount++;
     try {
       if (inode.isMapped) while (!head.maps.remove(inode.number).done);
-      inode.map?.close();
-      inode.map = null;
+      head.cache.closeMap(inode);
       if ((inode.flags & FLAG_XATTRS) !== 0) {
         const from = head.keys.plain(inode.number, KIND.xattr).slice();
         head.tree.deleteRange(from, head.keys.plain(inode.number, KIND.xattr + 1).slice());

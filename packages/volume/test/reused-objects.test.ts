@@ -6,7 +6,7 @@ import { SimulatedDevice } from '@outwrite/blockdev/testing';
 import { describe, expect, it } from 'vitest';
 import type { Head } from '../src/head.ts';
 import { NodeFs, type NodeVolume } from '../src/node.ts';
-import { createWith } from '../src/volume.ts';
+import { createWith, Volume } from '../src/volume.ts';
 
 function create(device: BlockDevice): { volume: NodeVolume; head: Head } {
   let made: Head | undefined;
@@ -60,5 +60,21 @@ describe('with no inodes in memory but those in use', () => {
     expect([content.length, content.indexOf(3)]).toEqual([600_000, 300_000]);
     root.closeSync();
     await volume.close();
+  });
+});
+
+describe('with fewer inodes in memory than large files', () => {
+  it('the maps of those that are kept stay open: those that have gone count no longer', () => {
+    const device = new MemoryDevice({ maxSizeBytes: 16 << 20 });
+    const volume = Volume.create(device, { blockSize: 512, cachedInodes: 400, autoCommitMilliseconds: 0 });
+    const paths = Array.from({ length: 1200 }, (_, i) => `/${i}`);
+    for (const path of paths) volume.fs.writeFileSync(path, new Uint8Array(600));
+    volume.commitSync();
+    const openCounts = paths.map((path) => {
+      volume.fs.readFileSync(path);
+      return volume.stats().files.openFiles;
+    });
+    expect(Math.min(...openCounts.slice(400))).toBeGreaterThan(300);
+    volume.closeSync();
   });
 });
