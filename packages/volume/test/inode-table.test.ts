@@ -1,6 +1,8 @@
 /** The table of inodes against a Map, with numbers chosen to collide, and the clock. */
+
+import { setVerification } from '@outwrite/blockdev';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { Inode } from '../src/inode.ts';
 import { InodeTable } from '../src/inode-table.ts';
 import { ObjectPool } from '../src/object-pool.ts';
@@ -72,7 +74,9 @@ describe('table of inodes', () => {
 });
 
 describe('pool of objects', () => {
-  test('what comes out is as new, and what is in it is no inode', () => {
+  afterEach(() => setVerification(true));
+
+  test('what comes out is as new, and under checks what is in it is no inode', () => {
     const pool = new ObjectPool(1, 1);
     const inode = pool.makeInode(7, 0o100644);
     const asNew = { ...inode };
@@ -93,15 +97,37 @@ describe('pool of objects', () => {
     const entryAsNew = { ...entry };
     Object.assign(entry, { dirty: true, storedInode: 7, storedType: 1 });
     pool.giveBackName(entry);
+    expect(entry.inode).toBe(0);
     expect(pool.makeName('a', 7, 1)).toBe(entry);
     expect({ ...entry }).toEqual(entryAsNew);
   });
 
+  test('without checks an object rests as it was, until others have come after it', () => {
+    setVerification(false);
+    const pool = new ObjectPool(2, 2);
+    const inodes = [1, 2, 3, 4, 5].map((i) => new Inode(i, 0));
+    pool.giveBackInode(inodes[0]!);
+    expect(inodes).not.toContain(pool.makeInode(9, 0));
+    pool.giveBackInode(inodes[1]!);
+    expect(inodes.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5]);
+    expect(pool.makeInode(9, 0)).toBe(inodes[0]);
+    expect(inodes).not.toContain(pool.makeInode(9, 0));
+    // One rests and two are kept beside it: the fourth is left.
+    for (const inode of inodes.slice(2)) pool.giveBackInode(inode);
+    expect(pool.makeInode(9, 0)).toBe(inodes[1]);
+    expect(pool.makeInode(9, 0)).toBe(inodes[2]);
+    expect(inodes).not.toContain(pool.makeInode(9, 0));
+  });
+
   test('keeps no more than it was told to', () => {
     const pool = new ObjectPool(1, 0);
-    const inodes = [new Inode(1, 0), new Inode(2, 0)];
+    const inodes = [new Inode(1, 0), new Inode(2, 0), new Inode(3, 0)];
     for (const inode of inodes) pool.giveBackInode(inode);
-    expect(pool.makeInode(3, 0)).toBe(inodes[0]);
+    expect(pool.makeInode(4, 0)).toBe(inodes[0]);
+    expect(pool.makeInode(4, 0)).toBe(inodes[1]);
     expect(inodes).not.toContain(pool.makeInode(4, 0));
+    const entry = pool.makeName('a', 7, 1);
+    pool.giveBackName(entry);
+    expect(pool.makeName('a', 7, 1)).not.toBe(entry);
   });
 });
