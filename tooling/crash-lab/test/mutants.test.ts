@@ -37,6 +37,13 @@ describe('the list of mutants', () => {
   });
 });
 
+describe('the places of the mutants', () => {
+  it.each(mutants)('$name has its place in $file', async (mutant) => {
+    const source = await readFile(join(workspaceRoot, mutant.file), 'utf8');
+    expect(mutate(mutant, source)).not.toBe(source);
+  });
+});
+
 describe.each(mutants.map((mutant) => [mutant.name, mutant] as const))('mutant %s', (name, mutant) => {
   it('fits its source and is caught', { timeout: 180_000 }, async () => {
     const caught = await hunt(mutant, { seed: 1, rounds: 12, known: known[name] });

@@ -97,8 +97,8 @@ export const openingMutants: readonly Mutant[] = [
     edits: [
       {
         find: `      report.relocatedBlocks = openWritable(core, recovered, {
-        lifeId: random(LIFE_ID_BYTES),`,
-        replace: `      random(LIFE_ID_BYTES);
+        lifeId: randomId(options, LIFE_ID_BYTES),`,
+        replace: `      randomId(options, LIFE_ID_BYTES);
       report.relocatedBlocks = openWritable(core, recovered, {
         lifeId: slots.chosen.lifeId,`,
       },
