@@ -64,14 +64,21 @@ async function contextOf(job: WorkJob, checkResults: boolean): Promise<WorkloadC
   };
 }
 
-/** The whole workload at a small size in a folder that is removed again; its figures are dropped. */
+/**
+ * The whole workload at a small size in a folder that is removed again, once and then until the scale's time is over; its figures are
+ * dropped. Once is not enough for code that runs once a commit: the compiler waits for a function to be called often, and what has been
+ * compiled for the first volume of a process is in part compiled once more for the second.
+ */
 async function warmUp(workload: Workload, context: WorkloadContext, job: WorkJob & { round: number }): Promise<void> {
   const folder = `${job.folder}-warm-up`;
-  mkdirSync(folder);
   const small = { ...context, folder, scale: WARM_UP, checkResults: false };
-  await workload.base?.make(small);
-  await workload.measure(small, new Measurements(workload, { ...job, folder }));
-  rmSync(folder, { recursive: true, force: true });
+  const endMillis = performance.now() + context.scale.warmUpSeconds * 1000;
+  do {
+    mkdirSync(folder);
+    await workload.base?.make(small);
+    await workload.measure(small, new Measurements(workload, { ...job, folder }));
+    rmSync(folder, { recursive: true, force: true });
+  } while (performance.now() < endMillis);
 }
 
 /** Does a job; rejects with what went wrong. A `crash` job returns with everything open: the caller kills the process. */

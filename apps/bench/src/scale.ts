@@ -30,6 +30,8 @@ export interface Scale {
   readonly commitCostVolumeBytes: readonly [small: number, large: number];
   /** Size of the volume that is filled up to 95 %. */
   readonly commitCostFillBytes: number;
+  /** How long a process warms up at least: it repeats its workload at the size of `WARM_UP` until then. */
+  readonly warmUpSeconds: number;
 }
 
 export type ScaleName = 'full' | 'quick' | 'tiny';
@@ -53,6 +55,7 @@ const FULL: Scale = {
   commitCostCount: 2_000,
   commitCostVolumeBytes: [1024 * MIB, 1024 * 1024 * MIB],
   commitCostFillBytes: 1024 * MIB,
+  warmUpSeconds: 2,
 };
 
 const QUICK: Scale = {
@@ -74,6 +77,7 @@ const QUICK: Scale = {
   commitCostCount: 300,
   commitCostVolumeBytes: [1024 * MIB, 1024 * 1024 * MIB],
   commitCostFillBytes: 64 * MIB,
+  warmUpSeconds: 0.5,
 };
 
 const TINY: Scale = {
@@ -95,9 +99,10 @@ const TINY: Scale = {
   commitCostCount: 10,
   commitCostVolumeBytes: [64 * MIB, 1024 * MIB],
   commitCostFillBytes: 32 * MIB,
+  warmUpSeconds: 0,
 };
 
-/** What a process does before it measures: enough for the engine's code to be compiled, with caches too small to count as memory. */
+/** What a process does before it measures, again and again, so that the engine's code is compiled; its caches are too small to count as memory. */
 export const WARM_UP: Scale = {
   ...TINY,
   appendCount: { one: 300, ten: 100, hundred: 40 },
