@@ -69,6 +69,18 @@ export function contentSize(inode: Inode): number {
   return inode.map?.sizeBytes ?? inode.sizeBytes;
 }
 
+/** The first position from `position` on that holds data; -1 when there is none. */
+export function dataFrom(head: Head, inode: Inode, position: number): number {
+  if (inode.isMapped) return mapOf(head, inode).seekData(position);
+  return position < inode.sizeBytes ? position : -1;
+}
+
+/** The first position from `position` on in a hole; the end of the file counts as one; -1 beyond it. */
+export function holeFrom(head: Head, inode: Inode, position: number): number {
+  if (inode.isMapped) return mapOf(head, inode).seekHole(position);
+  return position < inode.sizeBytes ? inode.sizeBytes : -1;
+}
+
 /** Writes `source` at `position`, all of it or, when space or the device fails on the way in a large write, a beginning of it. */
 export function writeContent(
   head: Head,

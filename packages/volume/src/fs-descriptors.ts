@@ -4,7 +4,7 @@
  * `fsync` and `fdatasync` commit the volume: one flush makes everything durable that was done before.
  */
 import { beginOpenAttributes, changeMode, changeOwner, changeTimes, modeOf } from './attributes.ts';
-import { mapOf, punchContent, resizeContent } from './file-content.ts';
+import { dataFrom, holeFrom, punchContent, resizeContent } from './file-content.ts';
 import { bytesOf, type Codec, type DataLike, type PathLike, pathOf } from './fs-encoding.ts';
 import { invalidType, Operation, outOfRange } from './fs-errors.ts';
 import { flagsOf, type OpenFlags } from './fs-flags.ts';
@@ -245,8 +245,7 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     const { inode } = this.descriptors.get(fd, 'lseek');
     this.head.begin();
     checkSize('position', position);
-    if (inode.isMapped) return mapOf(this.head, inode).seekData(position);
-    return position < inode.sizeBytes ? position : -1;
+    return dataFrom(this.head, inode, position);
   }
 
   /** Beyond Node, as `lseek` with `SEEK_HOLE`: the first position at or after `position` in a hole; the end counts as one; -1 beyond it. */
@@ -254,7 +253,6 @@ export class DescriptorFs<Bytes extends Uint8Array = Uint8Array> {
     const { inode } = this.descriptors.get(fd, 'lseek');
     this.head.begin();
     checkSize('position', position);
-    if (inode.isMapped) return mapOf(this.head, inode).seekHole(position);
-    return position < inode.sizeBytes ? inode.sizeBytes : -1;
+    return holeFrom(this.head, inode, position);
   }
 }

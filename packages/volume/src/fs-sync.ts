@@ -5,6 +5,7 @@
  */
 
 import { beginOpenAttributes, changeMode, modeOf } from './attributes.ts';
+import { copyContent } from './content-copy.ts';
 import { findDirectory } from './directory-operations.ts';
 import { contentSize, readContent } from './file-content.ts';
 import {
@@ -44,9 +45,6 @@ export interface OpendirOptions {
   readonly bufferSize?: number | undefined;
   readonly recursive?: boolean | undefined;
 }
-
-/** Bytes moved at once where a file is copied or read from its own position. */
-const COPY_BYTES = 1 << 20;
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fsConstants;
 const WRITE_FLAGS = O_WRONLY | O_CREAT | O_TRUNC;
@@ -136,7 +134,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
     this.writeFileSync(path, data, { ...given, flag: ('flag' in given && given.flag) || 'a' });
   }
 
-  /** Copies content and permissions. Blocks are copied, never shared. */
+  /** Copies content and permissions. Blocks are copied, never shared; holes stay holes. */
   copyFileSync(source: PathLike, destination: PathLike, mode: number = 0): void {
     const from = pathOf(source, 'src');
     const to = pathOf(destination, 'dest');
@@ -158,12 +156,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
         // Exactly those of the source: the umask is for new files, and a file that was there takes them on, too.
         beginOpenAttributes(this.head, operation, output.inode);
         changeMode(this.head, output.inode, permissions);
-        const buffer = new Uint8Array(Math.min(COPY_BYTES, contentSize(input.inode)));
-        for (;;) {
-          const byteCount = input.read(operation, buffer, null);
-          if (byteCount === 0) break;
-          output.write(operation, buffer.subarray(0, byteCount), null);
-        }
+        copyContent(this.head, operation, input.inode, output.inode);
       } finally {
         output.close();
       }
