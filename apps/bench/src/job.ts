@@ -96,7 +96,7 @@ export async function doJob(job: Job): Promise<JobResult> {
     case 'measure': {
       // Made first: what the warm-up leaves behind counts as memory of the engine.
       const measurements = new Measurements(workload, job);
-      if (workload.warmsUp && job.scale !== 'tiny') await warmUp(workload, context, job);
+      if (workload.warmsUp && context.scale.warmUpSeconds > 0) await warmUp(workload, context, job);
       await workload.measure(context, measurements);
       return { kind: 'figures', figures: measurements.figures() };
     }

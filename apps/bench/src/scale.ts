@@ -30,7 +30,7 @@ export interface Scale {
   readonly commitCostVolumeBytes: readonly [small: number, large: number];
   /** Size of the volume that is filled up to 95 %. */
   readonly commitCostFillBytes: number;
-  /** How long a process warms up at least: it repeats its workload at the size of `WARM_UP` until then. */
+  /** How long a process warms up at least, at the size of `WARM_UP`; 0 for not at all. */
   readonly warmUpSeconds: number;
 }
 
@@ -102,7 +102,10 @@ const TINY: Scale = {
   warmUpSeconds: 0,
 };
 
-/** What a process does before it measures, again and again, so that the engine's code is compiled; its caches are too small to count as memory. */
+/**
+ * What a process does before it measures, again and again, so that the engine's code is compiled; its caches are too small to count as
+ * memory.
+ */
 export const WARM_UP: Scale = {
   ...TINY,
   appendCount: { one: 300, ten: 100, hundred: 40 },

@@ -156,7 +156,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> extends PathFs<Bytes>
         // Exactly those of the source: the umask is for new files, and a file that was there takes them on, too.
         beginOpenAttributes(this.head, operation, output.inode);
         changeMode(this.head, output.inode, permissions);
-        copyContent(this.head, operation, input.inode, output.inode);
+        copyContent(this.head, operation, input, output);
       } finally {
         output.close();
       }

@@ -117,8 +117,8 @@ export class OpenFile {
   }
 
   /**
-   * Lets the end of the volume and later appends know of a write until it has ended. The file may be closed meanwhile: who waits is a user of the
-   * inode.
+   * Lets the end of the volume and later appends know of a write until it has ended. The file may be closed meanwhile: who waits is a user
+   * of the inode.
    */
   async #track(write: Promise<void>): Promise<void> {
     const { inode } = this;

@@ -2,7 +2,7 @@
  * `bench goals`: run what the goals need, or take a results file, and say of each goal what was measured and whether it is met.
  */
 import type { Command } from 'commander';
-import { checkGoals, type GoalResult, workloadsFor } from '../goals/goal-check.ts';
+import { checkGoals, type GoalResult, goalSummary, workloadsFor } from '../goals/goal-check.ts';
 import { GOALS } from '../goals/goal-table.ts';
 import { plainTable } from '../result-table.ts';
 import { readResults, writeResults } from '../results.ts';
@@ -23,14 +23,6 @@ export function goalTable(checked: readonly GoalResult[]): string {
     measured,
   ]);
   return plainTable(['', 'goal', 'of', 'demand', 'measured'], rows, 5);
-}
-
-/** How many goals are met, and of how many nothing was measured: those are not met, but nobody missed them either. */
-export function goalSummary(checked: readonly GoalResult[]): string {
-  const metCount = checked.filter(({ isMet }) => isMet === true).length;
-  const unmeasuredCount = checked.filter(({ isMet }) => isMet === null).length;
-  const rest = unmeasuredCount === 0 ? '' : `, ${unmeasuredCount} were not measured`;
-  return `${metCount} of ${checked.length} goals are met${rest}`;
 }
 
 export function addGoalsCommand(program: Command): void {

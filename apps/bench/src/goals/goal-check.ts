@@ -159,3 +159,11 @@ export async function checkGoals(goals: readonly Goal[], results: Results): Prom
   }
   return checked;
 }
+
+/** How many goals are met, and of how many nothing was measured: those are not met, but nobody missed them either. */
+export function goalSummary(checked: readonly GoalResult[]): string {
+  const metCount = checked.filter(({ isMet }) => isMet === true).length;
+  const unmeasuredCount = checked.filter(({ isMet }) => isMet === null).length;
+  const rest = unmeasuredCount === 0 ? '' : `, ${unmeasuredCount} were not measured`;
+  return `${metCount} of ${checked.length} goals are met${rest}`;
+}

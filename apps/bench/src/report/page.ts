@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type CaseSummary, summarizeCase } from '../case-summary.ts';
-import type { GoalResult } from '../goals/goal-check.ts';
+import { type GoalResult, goalSummary } from '../goals/goal-check.ts';
 import {
   formatBytes,
   formatMicros,
@@ -124,9 +124,8 @@ function goalSection(goals: readonly GoalResult[]): string {
     const state = isMet === null ? ['unknown', 'not measured'] : isMet ? ['met', 'met'] : ['missed', 'not met'];
     return `<tr><td class="${state[0]}">${state[1]}</td>${cell(goal.row, 'name')}${cell(`${subject}, ${caseName}`, 'name')}${cell(goal.demand, 'name')}${cell(measured)}</tr>`;
   });
-  const metCount = goals.filter(({ isMet }) => isMet).length;
   return `<section id="goals"><h2>Goals</h2>
-<p>${metCount} of ${goals.length} are met. The goals are set for full sizes.</p>
+<p>${goalSummary(goals)}. The goals are set for full sizes.</p>
 <div class="scroll"><table><thead><tr><th></th><th>Goal</th><th>Of</th><th>Demand</th><th>Measured</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div></section>`;
 }
 
